@@ -1,0 +1,16 @@
+export { systemClock, type Clock } from './clock.js';
+export {
+  AuraError,
+  codeOf,
+  ConflictError,
+  InvariantError,
+  kindOf,
+  TerminalError,
+  TransientError,
+  type ErrorKind,
+} from './errors.js';
+export { silentLogger, type Logger } from './logger.js';
+export { Loop, type LoopOptions, type Next } from './loop.js';
+export { Shutdown, STOP_STAGES, type StopStage } from './shutdown.js';
+export { run, statement, type Queryable, type Statement } from './sql.js';
+export { traceContext, traceHeaders, type TraceHeaders } from './trace.js';

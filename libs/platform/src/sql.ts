@@ -1,0 +1,41 @@
+import type { QueryResult, QueryResultRow } from 'pg';
+
+/** Anything that runs a statement: a pg client, a pool, or a fake in a test of the caller's own. */
+export interface Queryable {
+  query<R extends QueryResultRow>(config: {
+    name?: string;
+    text: string;
+    values?: unknown[];
+  }): Promise<QueryResult<R>>;
+}
+
+/** One SQL statement with a name: prepared once per connection, found by name in `pg_stat_statements` and in traces. */
+export interface Statement {
+  /** `<table>_<verb>_<what>`; at most 63 bytes, unique in the process (Postgres cuts longer names off). */
+  readonly name: string;
+  readonly text: string;
+}
+
+const names = new Map<string, string>();
+
+/**
+ * Declares a named statement. Throws when the name is taken by another text (two statements under one name would run the
+ * first one's plan) or does not fit Postgres's 63 bytes.
+ */
+export function statement(name: string, text: string): Statement {
+  if (Buffer.byteLength(name) > 63)
+    throw new Error(`statement name ${name} is longer than 63 bytes: shorten it`);
+  const known = names.get(name);
+  if (known !== undefined && known !== text) throw new Error(`statement name ${name} is used for two texts`);
+  names.set(name, text);
+  return { name, text };
+}
+
+/** Runs a named statement and gives its rows. Values are parameters, never text. */
+export async function run<R extends QueryResultRow>(
+  db: Queryable,
+  { name, text }: Statement,
+  values: unknown[] = [],
+): Promise<R[]> {
+  return (await db.query<R>({ name, text, values })).rows;
+}

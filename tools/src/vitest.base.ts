@@ -1,0 +1,22 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig, type ViteUserConfig } from 'vitest/config';
+
+/** Shared Vitest settings: the tests run the libraries' TypeScript sources, so nothing has to be built first. */
+export function defineNodeProject(metaUrl: string, test: ViteUserConfig['test'] = {}): ViteUserConfig {
+  const conditions = ['@aura/source', 'module', 'node', 'development|production'];
+  return defineConfig({
+    root: fileURLToPath(new URL('.', metaUrl)),
+    resolve: { conditions },
+    ssr: { resolve: { conditions } },
+    test: {
+      name: metaUrl.split('/').at(-2) ?? 'project',
+      environment: 'node',
+      include: ['src/**/*.spec.ts', 'test/**/*.spec.ts'],
+      setupFiles: [fileURLToPath(new URL('./vitest.setup.ts', import.meta.url))],
+      globalSetup: [fileURLToPath(new URL('./vitest.global.ts', import.meta.url))],
+      testTimeout: 60_000,
+      hookTimeout: 60_000,
+      ...test,
+    },
+  });
+}
