@@ -1,1 +1,13 @@
-export {};
+export { SwallowedSqlError, UnknownOutcomeError } from './unit-of-work/commit.js';
+export { UnitsOfWork } from './unit-of-work/units-of-work.js';
+export type { UnitOfWorkContext } from './unit-of-work/unit-of-work.js';
+export {
+  REQUEST,
+  type Cause,
+  type NewTask,
+  type RaisedEvent,
+  type RaiseOptions,
+  type ScheduledTask,
+  type Work,
+} from './unit-of-work/work.js';
+export { migrate } from './migrations/migrate.js';

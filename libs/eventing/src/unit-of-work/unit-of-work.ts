@@ -1,0 +1,238 @@
+/**
+ * U3 the buffer of raised events and tasks follows savepoints (H17);
+ * U4 it is flushed as the last statements before COMMIT, tasks first, the outbox last (E1);
+ * U5 ids of what is raised while handling an event or a task are derived from it (H40), those of a request are random.
+ */
+import { derivedId, newEventId, type Contracts, type EventEnvelope, type NewEvent } from '@aura/contracts';
+import { InvariantError, run, statement, traceHeaders, type Clock } from '@aura/platform';
+import type { PoolClient } from 'pg';
+import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
+import { insertOutboxRows, type OutboxRow } from '../outbox/outbox.js';
+import { insertTasks, type TaskRow } from '../tasks/task-store.js';
+import { assertHealthy, commitTransaction } from './commit.js';
+import type { Cause, NewTask, RaisedEvent, RaiseOptions, ScheduledTask, Work } from './work.js';
+
+const MAX_TASK_BYTES = 64 * 1024;
+const MAX_RAISED = 10_000;
+
+/** What a unit of work needs of its service. */
+export interface UnitOfWorkContext {
+  readonly dataSource: DataSource;
+  readonly contracts: Contracts;
+  readonly clock: Clock;
+  /** Called after a commit that wrote events (nudges the relay) or tasks (starts them). Must not throw. */
+  onCommitted(written: { events: number; tasks: number }): void;
+}
+
+/**
+ * One database transaction and what it wants to publish. Begin, hand out `work(cause)`, then `commit` or `rollback`: each
+ * exactly once. Not for concurrent use: one connection, one statement at a time.
+ */
+export class UnitOfWork {
+  readonly #events: OutboxRow[] = [];
+  readonly #tasks: TaskRow[] = [];
+  readonly #ordinals = new Map<string, number>();
+  readonly now: Date;
+  #savepoints = 0;
+  #done = false;
+
+  private constructor(
+    private readonly context: UnitOfWorkContext,
+    private readonly runner: QueryRunner,
+    /** For the platform's own statements on this transaction. */
+    readonly client: PoolClient,
+  ) {
+    this.now = context.clock.now();
+  }
+
+  static async begin(context: UnitOfWorkContext): Promise<UnitOfWork> {
+    const runner = context.dataSource.createQueryRunner();
+    try {
+      const client = (await runner.connect()) as PoolClient;
+      await runner.startTransaction();
+      refuseNested(runner.manager);
+      return new UnitOfWork(context, runner, client);
+    } catch (error) {
+      await runner.release();
+      throw error;
+    }
+  }
+
+  get manager(): EntityManager {
+    return this.runner.manager;
+  }
+
+  work(cause: Cause): Work {
+    return {
+      manager: this.manager,
+      now: this.now,
+      raise: (event, options) => this.#raise(cause, event, options ?? {}),
+      schedule: (task) => this.#schedule(cause, task),
+      savepoint: (fn) => this.#savepoint(cause, fn),
+      lock: async (key) => {
+        await run(this.client, LOCK, [key]);
+      },
+    };
+  }
+
+  /** Throws `SwallowedSqlError` naming `who`, when what ran last left the transaction failed. No round trip. */
+  assertHealthy(who: string): void {
+    assertHealthy(this.client, who);
+  }
+
+  /** Undoes what `fn` wrote, raised and scheduled when it throws; the unit goes on. */
+  async savepoint<T>(fn: () => Promise<T>): Promise<T> {
+    const name = `aura_${++this.#savepoints}`;
+    const events = this.#events.length;
+    const tasks = this.#tasks.length;
+    const ordinals = new Map(this.#ordinals);
+    await this.client.query(`SAVEPOINT ${name}`);
+    try {
+      const result = await fn();
+      assertHealthy(this.client, 'the function of a savepoint');
+      await this.client.query(`RELEASE SAVEPOINT ${name}`);
+      return result;
+    } catch (error) {
+      await this.client.query(`ROLLBACK TO SAVEPOINT ${name}`);
+      this.#events.length = events;
+      this.#tasks.length = tasks;
+      this.#ordinals.clear();
+      for (const [cause, ordinal] of ordinals) this.#ordinals.set(cause, ordinal);
+      throw error;
+    }
+  }
+
+  /** Flushes and commits. `beforeOutbox` runs the caller's own last statements (offsets) ahead of the outbox. */
+  async commit(who: string, beforeOutbox?: () => Promise<void>): Promise<void> {
+    assertHealthy(this.client, who);
+    if (this.#tasks.length > 0) await insertTasks(this.client, this.#tasks);
+    await beforeOutbox?.();
+    if (this.#events.length > 0) await insertOutboxRows(this.client, this.#events);
+    await commitTransaction(this.client, who);
+    await this.#end();
+    const written = { events: this.#events.length, tasks: this.#tasks.length };
+    if (written.events + written.tasks > 0) this.context.onCommitted(written);
+  }
+
+  /** Gives the connection back, rolled back. Safe to call after a failed `commit`; never throws. */
+  async rollback(): Promise<void> {
+    if (this.#done) return;
+    try {
+      await this.client.query('ROLLBACK');
+      await this.#end();
+    } catch (error) {
+      // The connection is gone, and the transaction with it: the pool must not hand it out again.
+      this.#done = true;
+      await discard(this.runner, error);
+    }
+  }
+
+  async #end(): Promise<void> {
+    this.#done = true;
+    this.runner.isTransactionActive = false;
+    await this.runner.release();
+  }
+
+  #raise(cause: Cause, event: NewEvent, options: RaiseOptions): RaisedEvent {
+    if (this.#events.length >= MAX_RAISED)
+      throw new InvariantError(`one unit of work raised more than ${MAX_RAISED} events: split the work`);
+    const by = options.cause && cause.kind === 'event' ? { ...cause, event: options.cause } : cause;
+    const encoded = this.context.contracts.encode(event);
+    const correlationId = options.correlationId ?? correlationOf(by);
+    const causationId = causationOf(by);
+    const row: OutboxRow = {
+      eventId: this.#id(by, ''),
+      topic: encoded.topic,
+      key: encoded.key,
+      type: encoded.type,
+      fingerprint: encoded.fingerprint,
+      body: encoded.body,
+      headers: {
+        ...traceOf(by),
+        ...(correlationId ? { correlationid: correlationId } : {}),
+        ...(causationId ? { causationid: causationId } : {}),
+      },
+    };
+    this.#events.push(row);
+    return { id: row.eventId, type: row.type, key: row.key };
+  }
+
+  #schedule(cause: Cause, task: NewTask): ScheduledTask {
+    const by = task.cause && cause.kind === 'event' ? { ...cause, event: task.cause } : cause;
+    const payload = JSON.stringify(task.payload);
+    if (Buffer.byteLength(payload) > MAX_TASK_BYTES)
+      throw new InvariantError(
+        `task ${task.kind} of ${task.key}: its payload is over 64 KiB: pass a reference`,
+      );
+    const id = this.#id(by, '/task');
+    this.#tasks.push({
+      id,
+      kind: task.kind,
+      key: task.key,
+      dueAt: task.dueAt ?? this.now,
+      payload,
+      correlationId: correlationOf(by),
+      causationId: causationOf(by),
+      trace: traceOf(by),
+    });
+    return { id };
+  }
+
+  #savepoint<T>(cause: Cause, fn: (work: Work) => Promise<T>): Promise<T> {
+    return this.savepoint(() => fn(this.work(cause)));
+  }
+
+  /** U5. Ordinals count per cause, so that the events of one cause do not depend on what else shares its unit. */
+  #id(cause: Cause, purpose: '' | '/task'): string {
+    if (cause.kind === 'request') return newEventId(this.context.clock.now());
+    const causeId = cause.kind === 'event' ? cause.event.id : cause.taskId;
+    const group = (cause.kind === 'event' ? cause.group : 'task') + purpose;
+    const counter = `${causeId} ${group}`;
+    const ordinal = this.#ordinals.get(counter) ?? 0;
+    this.#ordinals.set(counter, ordinal + 1);
+    return derivedId({ causeId, group, ordinal });
+  }
+}
+
+const LOCK = statement('work_lock', `select pg_advisory_xact_lock(hashtextextended('aura:' || $1, 0))`);
+
+function correlationOf(cause: Cause): string | undefined {
+  if (cause.kind === 'request') return undefined;
+  return cause.kind === 'event' ? cause.event.correlationId : cause.correlationId;
+}
+
+function causationOf(cause: Cause): string | undefined {
+  if (cause.kind === 'request') return undefined;
+  return cause.kind === 'event' ? cause.event.id : cause.causationId;
+}
+
+/** The active span where there is one; else what the cause carried, so that a trace survives a process without an SDK. */
+function traceOf(cause: Cause): Record<string, string> {
+  const active = traceHeaders();
+  if (active.traceparent) return { ...active };
+  if (cause.kind === 'task') return { ...cause.trace };
+  return cause.kind === 'event' ? traceIn(cause.event) : {};
+}
+
+function traceIn({ headers }: EventEnvelope): Record<string, string> {
+  const { traceparent, tracestate } = headers;
+  return { ...(traceparent ? { traceparent } : {}), ...(tracestate ? { tracestate } : {}) };
+}
+
+/** On this instance only: TypeORM would open a savepoint of its own, which the buffer of raised events does not follow. */
+function refuseNested(manager: EntityManager): void {
+  manager.transaction = () =>
+    Promise.reject(
+      new InvariantError(
+        'manager.transaction() inside a unit of work: use work.savepoint(...), which events follow',
+      ),
+    );
+}
+
+/** TypeORM's `release` has no way to say that the connection is broken; its Postgres runner has. */
+async function discard(runner: QueryRunner, error: unknown): Promise<void> {
+  const { releasePostgresConnection } = runner as unknown as {
+    releasePostgresConnection(error: unknown): Promise<void>;
+  };
+  await releasePostgresConnection.call(runner, error);
+}

@@ -1,0 +1,73 @@
+import type { EventEnvelope, NewEvent } from '@aura/contracts';
+import type { EntityManager } from 'typeorm';
+
+/**
+ * What a handler, a request or a task gets: one database transaction, visibly.
+ *
+ * Guarantees: rows, events and tasks of one `Work` are committed together or not at all (E1). Events leave in the order in
+ * which they were raised. Nothing is written to the outbox before the last statement of the transaction.
+ * Limits: keep it short and local. What is slow or calls somebody outside is a task.
+ */
+export interface Work {
+  /** TypeORM's manager on this transaction. Its `transaction()` is refused: use `savepoint`. */
+  readonly manager: EntityManager;
+  /** When this unit began, by this process's clock: the one `now` of everything in it. */
+  readonly now: Date;
+  /**
+   * Raises an event: encoded and checked at once, written with the commit. Throws `InvalidPayloadError` with the field's
+   * path, or `EventTooLargeError`; nothing has been written then and the transaction can go on.
+   */
+  raise(event: NewEvent, options?: RaiseOptions): RaisedEvent;
+  /** Wants `kind` done later, or right after the commit, by the handler of that kind; see tasks.ts. */
+  schedule(task: NewTask): ScheduledTask;
+  /** Runs `fn` in a savepoint: when it throws, its rows, events and tasks are undone (H17), and the error goes on. */
+  savepoint<T>(fn: (work: Work) => Promise<T>): Promise<T>;
+  /** Serialises units of work of one key, until the end of the transaction (E2). Take locks in sorted order. */
+  lock(key: string): Promise<void>;
+}
+
+export interface RaiseOptions {
+  /** A set-based handler names the event that caused this one; its own event's cause is known otherwise. */
+  readonly cause?: EventEnvelope;
+  /** Ties events of one saga or workflow together; inherited from the cause where not given. */
+  readonly correlationId?: string;
+}
+
+export interface RaisedEvent {
+  /** UUIDv7: random for a person's request, derived from the cause otherwise (H40). */
+  readonly id: string;
+  readonly type: string;
+  readonly key: string;
+}
+
+export interface NewTask {
+  readonly kind: string;
+  /** What the task is about; shown to operators. Tasks of one key may run side by side. */
+  readonly key: string;
+  /** JSON; references, no personal data. At most 64 KiB. */
+  readonly payload: object;
+  /** Default: at once. */
+  readonly dueAt?: Date;
+  /** As `RaiseOptions.cause`. */
+  readonly cause?: EventEnvelope;
+}
+
+export interface ScheduledTask {
+  /** Use it as idempotency key outside: the same whatever the attempt, and when the cause is handled again. */
+  readonly id: string;
+}
+
+/** Why a unit of work runs: decides the ids and the headers of what it raises. */
+export type Cause =
+  | { readonly kind: 'request' }
+  | { readonly kind: 'event'; readonly event: EventEnvelope; readonly group: string }
+  | {
+      readonly kind: 'task';
+      readonly taskId: string;
+      readonly correlationId: string | undefined;
+      readonly causationId: string | undefined;
+      /** `traceparent` and `tracestate` of what scheduled it. */
+      readonly trace: Readonly<Record<string, string>>;
+    };
+
+export const REQUEST: Cause = { kind: 'request' };
