@@ -11,3 +11,6 @@ export {
   type Work,
 } from './unit-of-work/work.js';
 export { migrate } from './migrations/migrate.js';
+export { errorRecord, type ErrorRecord } from './letters/error-record.js';
+export { type Task, type TaskEnding, type TaskHandler } from './tasks/task.js';
+export { TaskRunner, type TaskRunnerOptions } from './tasks/task-runner.js';

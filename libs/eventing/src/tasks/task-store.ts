@@ -13,6 +13,18 @@ export interface TaskRow {
   readonly trace: Readonly<Record<string, string>>;
 }
 
+/** A task that this process has claimed. */
+export interface ClaimedTask {
+  readonly id: string;
+  readonly kind: string;
+  readonly key: string;
+  readonly attempt: number;
+  readonly payload: object;
+  readonly correlation_id: string | null;
+  readonly causation_id: string | null;
+  readonly trace: Record<string, string>;
+}
+
 /** A cause that is handled again wants the task with the same id again: the first one stands. */
 const INSERT = statement(
   'task_insert',
@@ -21,6 +33,57 @@ const INSERT = statement(
      from unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::text[])
           as wanted(id, kind, key, due_at, payload, correlation_id, causation_id, trace)
        on conflict (id) do nothing`,
+);
+
+/**
+ * T1. Due tasks without a live lease, oldest first, at most $2[i] of kind $1[i]. `skip locked`: two replicas that claim at
+ * the same time get different ones. The index `task_due` finds them; an attempt is counted here, before anything can crash.
+ */
+const CLAIM = statement(
+  'task_claim',
+  `update aura.task
+      set attempt = attempt + 1, lease_until = clock_timestamp() + $3 * interval '1 ms'
+    where id in (
+      select picked.id
+        from unnest($1::text[], $2::int[]) as free(kind, slots)
+       cross join lateral (
+         select id from aura.task
+          where state = 'due' and kind = free.kind and due_at <= clock_timestamp()
+            and (lease_until is null or lease_until < clock_timestamp())
+          order by due_at
+          limit free.slots
+            for update skip locked) as picked)
+   returning id, kind, key, attempt, payload, correlation_id, causation_id, trace`,
+);
+
+/** When the next task of these kinds is due, or its lease runs out; in ms from now, by the database's clock. */
+const NEXT_DUE = statement(
+  'task_next_due',
+  `select ceil(extract(epoch from min(greatest(due_at, lease_until)) - clock_timestamp()) * 1000)::float8 as after_ms
+     from aura.task where state = 'due' and kind = any($1::text[]) and id <> all($2::uuid[])`,
+);
+
+/** Keeps the leases of running tasks; gives those that are still ours. */
+const RENEW = statement(
+  'task_renew',
+  `update aura.task set lease_until = clock_timestamp() + $3 * interval '1 ms'
+     from unnest($1::uuid[], $2::int[]) as mine(id, attempt)
+    where aura.task.id = mine.id and aura.task.attempt = mine.attempt
+   returning aura.task.id`,
+);
+
+/** T2. Ends a task, if this attempt still owns it. */
+const REMOVE = statement('task_remove', 'delete from aura.task where id = $1 and attempt = $2 returning id');
+
+const RETRY = statement(
+  'task_retry',
+  `update aura.task set due_at = clock_timestamp() + $3 * interval '1 ms', lease_until = null, error = $4::jsonb
+    where id = $1 and attempt = $2`,
+);
+
+const FAIL = statement(
+  'task_fail',
+  `update aura.task set state = 'failed', lease_until = null, error = $3::jsonb where id = $1 and attempt = $2`,
 );
 
 export async function insertTasks(db: Queryable, rows: readonly TaskRow[]): Promise<void> {
@@ -34,4 +97,50 @@ export async function insertTasks(db: Queryable, rows: readonly TaskRow[]): Prom
     rows.map((r) => r.causationId ?? null),
     rows.map((r) => JSON.stringify(r.trace)),
   ]);
+}
+
+export function claimTasks(
+  db: Queryable,
+  slots: ReadonlyMap<string, number>,
+  leaseMs: number,
+): Promise<ClaimedTask[]> {
+  return run<ClaimedTask>(db, CLAIM, [[...slots.keys()], [...slots.values()], leaseMs]);
+}
+
+/** Undefined when nothing waits. `running`: ids that this process has in hand. */
+export async function nextDueMs(
+  db: Queryable,
+  kinds: readonly string[],
+  running: readonly string[],
+): Promise<number | undefined> {
+  const [row] = await run<{ after_ms: number | null }>(db, NEXT_DUE, [kinds, running]);
+  return row?.after_ms ?? undefined;
+}
+
+export async function renewLeases(
+  db: Queryable,
+  tasks: readonly { id: string; attempt: number }[],
+  leaseMs: number,
+): Promise<Set<string>> {
+  const values = [tasks.map((t) => t.id), tasks.map((t) => t.attempt), leaseMs];
+  return new Set((await run<{ id: string }>(db, RENEW, values)).map((row) => row.id));
+}
+
+/** False when another attempt owns the task now. */
+export async function removeTask(db: Queryable, id: string, attempt: number): Promise<boolean> {
+  return (await run(db, REMOVE, [id, attempt])).length === 1;
+}
+
+export async function retryTask(
+  db: Queryable,
+  id: string,
+  attempt: number,
+  afterMs: number,
+  error: object,
+): Promise<void> {
+  await run(db, RETRY, [id, attempt, afterMs, JSON.stringify(error)]);
+}
+
+export async function failTask(db: Queryable, id: string, attempt: number, error: object): Promise<void> {
+  await run(db, FAIL, [id, attempt, JSON.stringify(error)]);
 }

@@ -1,0 +1,236 @@
+/**
+ * Durable tasks: one mechanism for what is slow or due later.
+ *
+ * T1 a task is claimed by lease, and its attempt counted with the claim: a crash burns an attempt, a dead owner's tasks go
+ *    to whoever claims next, when the lease has run out;
+ * T2 it ends in one transaction with its rows and events, and only for the attempt that owns it: a late owner's ending is
+ *    rolled back whole;
+ * T3 no poll while nothing is due: a commit of this process wakes the loop, else it sleeps until the next due time.
+ */
+import { kindOf, Loop, traceContext, TerminalError, type Logger, type Next } from '@aura/platform';
+import { context, ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api';
+import type { Pool } from 'pg';
+import { errorRecord } from '../letters/error-record.js';
+import { UnitOfWork, type UnitOfWorkContext } from '../unit-of-work/unit-of-work.js';
+import { backoffMs, type Task, type TaskEnding, type TaskHandler } from './task.js';
+import * as store from './task-store.js';
+
+const DEFAULT_ATTEMPTS = 5;
+const DEFAULT_CONCURRENCY = 4;
+const tracer = trace.getTracer('@aura/eventing');
+
+export interface TaskRunnerOptions {
+  readonly handlers: readonly TaskHandler[];
+  readonly units: UnitOfWorkContext;
+  readonly pool: Pool;
+  readonly logger: Logger;
+  /** A task whose owner has not renewed for this long belongs to nobody (ms). Default 30,000. */
+  readonly leaseMs?: number;
+  /** The longest sleep of the loop (ms): what another replica scheduled is seen by then. Default 5,000. */
+  readonly idleMs?: number;
+}
+
+interface Running {
+  readonly kind: string;
+  readonly attempt: number;
+  readonly abort: AbortController;
+  readonly done: Promise<void>;
+}
+
+/** Another attempt owns the task now: this one's work is dropped. */
+class LostTaskError extends Error {}
+
+/** Runs the tasks of one service in this process. Any number of replicas may run beside it. */
+export class TaskRunner {
+  readonly #handlers: ReadonlyMap<string, TaskHandler>;
+  readonly #running = new Map<string, Running>();
+  readonly #loop: Loop;
+  readonly #renewals: Loop;
+  readonly #leaseMs: number;
+
+  constructor(private readonly options: TaskRunnerOptions) {
+    this.#handlers = new Map(options.handlers.map((h) => [h.kind, h]));
+    this.#leaseMs = options.leaseMs ?? 30_000;
+    const idleMs = options.idleMs ?? 5_000;
+    const onError = (error: unknown): void =>
+      options.logger.warn({ err: error }, 'tasks: round failed, trying again');
+    this.#loop = new Loop({ name: 'tasks', idleMs, round: () => this.#claim(idleMs), onError });
+    this.#renewals = new Loop({
+      name: 'task leases',
+      idleMs: this.#leaseMs / 3,
+      round: () => this.#renew(),
+      onError,
+      backoff: { initialMs: 50, maxMs: this.#leaseMs / 6 },
+    });
+  }
+
+  start(): void {
+    if (this.#handlers.size === 0) return;
+    this.#loop.start();
+    this.#renewals.start();
+  }
+
+  /** A commit of this process has scheduled tasks, or time has passed: look at once. */
+  nudge(): void {
+    this.#loop.nudge();
+  }
+
+  /** One look and everything it claimed, to the end. For tests. */
+  async runOnce(): Promise<void> {
+    await this.#loop.runOnce();
+    await Promise.all([...this.#running.values()].map((r) => r.done));
+  }
+
+  /** Claims no more, waits `graceMs` for what runs, then aborts it; its leases run out and others take over. */
+  async stop(graceMs = 5_000): Promise<void> {
+    await this.#loop.stop();
+    const done = Promise.all([...this.#running.values()].map((r) => r.done));
+    let timer: NodeJS.Timeout | undefined;
+    await Promise.race([done, new Promise((resolve) => (timer = setTimeout(resolve, graceMs)))]);
+    clearTimeout(timer);
+    for (const { abort } of this.#running.values()) abort.abort(new Error('the service stops'));
+    await done;
+    await this.#renewals.stop();
+  }
+
+  async #claim(idleMs: number): Promise<Next> {
+    const slots = this.#freeSlots();
+    if (slots.size > 0) {
+      const claimed = await store.claimTasks(this.options.pool, slots, this.#leaseMs);
+      for (const task of claimed) this.#begin(task);
+      if (claimed.length > 0) return 'again';
+    }
+    const kinds = [...this.#freeSlots().keys()];
+    if (kinds.length === 0) return { afterMs: idleMs }; // a slot that gets free nudges
+    const next = await store.nextDueMs(this.options.pool, kinds, [...this.#running.keys()]);
+    return { afterMs: Math.min(next ?? idleMs, idleMs) };
+  }
+
+  #freeSlots(): Map<string, number> {
+    const busy = new Map<string, number>();
+    for (const { kind } of this.#running.values()) busy.set(kind, (busy.get(kind) ?? 0) + 1);
+    const free = new Map<string, number>();
+    for (const handler of this.#handlers.values()) {
+      const slots = (handler.concurrency ?? DEFAULT_CONCURRENCY) - (busy.get(handler.kind) ?? 0);
+      if (slots > 0) free.set(handler.kind, slots);
+    }
+    return free;
+  }
+
+  #begin(claimed: store.ClaimedTask): void {
+    const handler = this.#handlers.get(claimed.kind);
+    if (!handler) return;
+    const task: Task = {
+      id: claimed.id,
+      kind: claimed.kind,
+      key: claimed.key,
+      attempt: claimed.attempt,
+      payload: claimed.payload,
+      correlationId: claimed.correlation_id ?? undefined,
+      causationId: claimed.causation_id ?? undefined,
+    };
+    const abort = new AbortController();
+    const parent = traceContext(claimed.trace, ROOT_CONTEXT);
+    const done = context
+      .with(parent, () => this.#perform(handler, task, claimed.trace, abort.signal))
+      .catch((error: unknown) => {
+        // The database is away, most likely: the lease runs out and the task is claimed again.
+        this.options.logger.warn(
+          { err: error, taskId: task.id, kind: task.kind },
+          'task: could not be ended',
+        );
+      })
+      .finally(() => {
+        this.#running.delete(task.id);
+        this.#loop.nudge();
+      });
+    this.#running.set(task.id, { kind: task.kind, attempt: task.attempt, abort, done });
+  }
+
+  #perform(
+    handler: TaskHandler,
+    task: Task,
+    carried: Record<string, string>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const attributes = { 'aura.task.id': task.id, 'aura.task.attempt': task.attempt };
+    return tracer.startActiveSpan(`task ${task.kind}`, { attributes }, async (span) => {
+      try {
+        const ending = await this.#slowPart(handler, task, signal);
+        await this.#end(task, carried, ending);
+      } catch (error) {
+        span.setStatus({ code: SpanStatusCode.ERROR });
+        if (error instanceof LostTaskError) {
+          this.options.logger.warn(
+            { taskId: task.id, kind: task.kind },
+            'task: another attempt owns it, dropped',
+          );
+          return;
+        }
+        await this.#afterFailure(handler, task, carried, error, signal.aborted);
+      } finally {
+        span.end();
+      }
+    });
+  }
+
+  async #slowPart(handler: TaskHandler, task: Task, signal: AbortSignal): Promise<TaskEnding> {
+    // Twice as many claims as attempts: those that ended without a word killed their process, or died with it.
+    if (task.attempt > 2 * (handler.maxAttempts ?? DEFAULT_ATTEMPTS))
+      throw new TerminalError(`task ${task.kind} ${task.id} did not end in ${task.attempt - 1} attempts`);
+    return handler.run(task, signal);
+  }
+
+  /** T2. */
+  async #end(task: Task, carried: Record<string, string>, ending: TaskEnding): Promise<void> {
+    const unit = await UnitOfWork.begin(this.options.units);
+    try {
+      if (!(await store.removeTask(unit.client, task.id, task.attempt))) throw new LostTaskError();
+      const { correlationId, causationId } = task;
+      await ending(unit.work({ kind: 'task', taskId: task.id, correlationId, causationId, trace: carried }));
+      await unit.commit(`the ending of task ${task.kind} ${task.id}`);
+    } catch (error) {
+      await unit.rollback();
+      throw error;
+    }
+  }
+
+  async #afterFailure(
+    handler: TaskHandler,
+    task: Task,
+    carried: Record<string, string>,
+    thrown: unknown,
+    stopped: boolean,
+  ): Promise<void> {
+    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+    const { pool, logger } = this.options;
+    const fields = { err: error, taskId: task.id, kind: task.kind, key: task.key, attempt: task.attempt };
+    const last = task.attempt >= (handler.maxAttempts ?? DEFAULT_ATTEMPTS);
+    if (stopped || (kindOf(error) !== 'terminal' && !last)) {
+      const afterMs = stopped ? 0 : backoffMs(task.attempt, Math.random(), handler);
+      await store.retryTask(pool, task.id, task.attempt, afterMs, errorRecord(error));
+      logger.warn({ ...fields, afterMs }, 'task: attempt failed, will be tried again');
+      return;
+    }
+    logger.error(fields, 'task: failed for good');
+    if (!handler.failed) return store.failTask(pool, task.id, task.attempt, errorRecord(error));
+    try {
+      await this.#end(task, carried, handler.failed(task, error));
+    } catch (second) {
+      if (second instanceof LostTaskError) return;
+      logger.error({ ...fields, err: second }, 'task: its failure could not be told; it stays in sight');
+      await store.failTask(pool, task.id, task.attempt, errorRecord(error));
+    }
+  }
+
+  async #renew(): Promise<Next> {
+    const mine = [...this.#running].map(([id, { attempt }]) => ({ id, attempt }));
+    if (mine.length === 0) return 'wait';
+    const kept = await store.renewLeases(this.options.pool, mine, this.#leaseMs);
+    for (const { id, attempt } of mine) {
+      const running = this.#running.get(id);
+      if (!kept.has(id) && running?.attempt === attempt) running.abort.abort(new LostTaskError());
+    }
+    return 'wait';
+  }
+}
