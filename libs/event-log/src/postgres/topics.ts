@@ -1,0 +1,36 @@
+import type { PoolClient } from 'pg';
+import { run, statement } from '@aura/platform';
+import type { TopicDescription, TopicSpec } from '../event-log.js';
+import { GROUPS_CHANNEL } from './wake-up.js';
+
+/** In order of name: two processes that create the same topics wait for each other, never in a ring. */
+const CREATE = statement(
+  'topic_insert_missing',
+  `with created as (
+     insert into aura_log.topic (name, partitions, retention_ms)
+     select * from unnest($1::text[], $2::int[], $3::bigint[]) as t(name, partitions, retention_ms) order by name
+         on conflict do nothing returning name, partitions
+   )
+   insert into aura_log.partition (topic, partition)
+   select name, p from created cross join generate_series(0, partitions - 1) as p order by name, p`,
+);
+const NOTIFY_ALL = statement('topic_notify_created', `select pg_notify('${GROUPS_CHANNEL}', '')`);
+
+/** Creates the topics that are missing, and wakes the groups that wait for one of them. */
+export async function createTopics(client: PoolClient, topics: readonly TopicSpec[]): Promise<void> {
+  await run(client, CREATE, [
+    topics.map((t) => t.name),
+    topics.map((t) => t.partitions),
+    topics.map((t) => t.retentionMs ?? null),
+  ]);
+  await run(client, NOTIFY_ALL);
+}
+
+const DESCRIBE = statement(
+  'topic_select_names',
+  `select name, partitions from aura_log.topic where name = any($1::text[]) order by name`,
+);
+
+export function describeTopics(client: PoolClient, names: readonly string[]): Promise<TopicDescription[]> {
+  return run<{ name: string; partitions: number }>(client, DESCRIBE, [names]);
+}
