@@ -1,0 +1,71 @@
+// What every command of the workspace does first: the right Node, everything installed, everything built. Runs on
+// Node >= 20 with nothing installed, so it imports only Node's own modules and uses no newer syntax than that.
+//
+// B1: an installed and built clone costs a fraction of a second.  B2: whatever a killed start left, the next one repairs.
+// B3: two starts at once wait for each other.  B4: it prints to stderr only; stdout belongs to the program.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { buildAll } from './build.mjs';
+import { install, isInstalled } from './install.mjs';
+import { withLock } from './lock.mjs';
+import { checkMachine, workspaceNode } from './node-version.mjs';
+import { fail } from './problem.mjs';
+import { progress } from './progress.mjs';
+
+export const CLONE = resolve(fileURLToPath(new URL('../..', import.meta.url)));
+
+/**
+ * Makes the clone ready to run.
+ *
+ * @param {{ build?: string[] }} [options] projects to build with what they need; default: all
+ * @returns {Promise<string>} the path of the Node 24 to run things with
+ */
+export async function bootstrap({ build } = {}) {
+  checkMachine();
+  const onWait = (pid) => progress(`waiting for another start in this folder (process ${pid})`).done();
+  return withLock(
+    join(CLONE, '.aura/bootstrap.lock'),
+    async () => {
+      if (!isInstalled(CLONE)) await install(CLONE);
+      const node = workspaceNode(CLONE);
+      await buildAll(CLONE, node, build);
+      return node;
+    },
+    { onWait },
+  );
+}
+
+/**
+ * Runs a script of the workspace under its Node 24, with this process's terminal, arguments and signals, and ends this
+ * process as that one ended.
+ *
+ * @param {string} node
+ * @param {string} script relative to the clone
+ * @param {string[]} args
+ */
+export function runScript(node, script, args) {
+  const child = spawn(node, ['--enable-source-maps', join(CLONE, script), ...args], { stdio: 'inherit' });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    // A terminal sends Ctrl-C to both of us; passing it on as well would look like a second, impatient Ctrl-C.
+    process.on(signal, () => (signal === 'SIGINT' && process.stdin.isTTY ? undefined : child.kill(signal)));
+  }
+  child.on('error', fail);
+  child.on('exit', (code, signal) => {
+    if (signal === null || process.platform === 'win32') process.exit(code ?? 1);
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
+  });
+}
+
+/** The whole of a command: makes the clone ready, then runs the script with the arguments of this process. */
+export async function start(script, options) {
+  try {
+    const node = await bootstrap(options);
+    if (!existsSync(join(CLONE, script))) throw new Error(`${script} is not there`);
+    runScript(node, script, process.argv.slice(2));
+  } catch (error) {
+    fail(error);
+  }
+}
