@@ -1,0 +1,54 @@
+import { z } from 'zod';
+import { flag, integer, list, port, secret, secretUrl, url } from './settings.js';
+
+/** The settings that every service has. */
+export const COMMON_SETTINGS = {
+  httpHost: z
+    .string()
+    .default('127.0.0.1')
+    .describe('Address to listen on. The default is reached from this machine only: there is no login.'),
+  httpPort: port().default(0).describe('Port to listen on; 0 takes a free one.'),
+  httpBodyLimitBytes: integer(1, 64 * 2 ** 20)
+    .default(100 * 1024)
+    .describe('Largest JSON body, in bytes.'),
+  httpTimeoutMs: integer(1, 600_000)
+    .default(30_000)
+    .describe('A request unanswered for this long gets a 503.'),
+  databaseUrl: secretUrl('postgres', 'postgresql').describe("The service's own database."),
+  databasePoolSize: integer(1, 1_000).default(10).describe('Most connections to the database.'),
+  databaseWaitMs: integer(0, 3_600_000)
+    .default(60_000)
+    .describe('How long to wait at start for a database that is away.'),
+  logKind: z.enum(['postgres', 'kafka']).default('postgres').describe('Which event log: postgres or kafka.'),
+  logUrl: secretUrl('postgres', 'postgresql')
+    .optional()
+    .describe('Database of the event log; required where the log is postgres.'),
+  brokers: list()
+    .optional()
+    .describe('Kafka brokers, host:port, with commas; required where the log is kafka.'),
+  registryUrl: url('http', 'https')
+    .optional()
+    .describe('Confluent-compatible schema registry; required where the log is kafka.'),
+  logLevel: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+    .default('info')
+    .describe('Least important lines to write: trace, debug, info, warn, error, fatal or silent.'),
+  docs: flag().default(true).describe('Whether /docs and /openapi.json are served.'),
+  otlpEndpoint: url('http', 'https')
+    .optional()
+    .describe('Where traces go (OTLP over HTTP), for example http://127.0.0.1:4318; nowhere without it.'),
+  serviceTokenSecret: secret(32)
+    .optional()
+    .describe('Key that signs and checks tokens between services, at least 32 characters; the same for all.'),
+} as const;
+
+/** What the type of a value can't say: which settings the chosen log needs. */
+export function missingForLog(values: {
+  readonly logKind: 'postgres' | 'kafka';
+  readonly logUrl?: unknown;
+  readonly brokers?: unknown;
+  readonly registryUrl?: unknown;
+}): readonly (keyof typeof COMMON_SETTINGS)[] {
+  const needed = values.logKind === 'kafka' ? (['brokers', 'registryUrl'] as const) : (['logUrl'] as const);
+  return needed.filter((setting) => values[setting] === undefined);
+}

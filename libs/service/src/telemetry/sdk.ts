@@ -1,0 +1,66 @@
+/**
+ * OpenTelemetry of one process. Libraries see `@opentelemetry/api` only; this is the one place with an SDK.
+ *
+ * - no exporter runs unless an endpoint is given (the SDK's own default sends to localhost:4318 and fails for ever);
+ * - metrics are read by Prometheus from the service's own port: /metrics;
+ * - the context travels as W3C `traceparent` and `tracestate`: over HTTP, and through outbox and log.
+ */
+import { W3CTraceContextPropagator } from '@opentelemetry/core';
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
+import { HttpInstrumentation } from '@opentelemetry/instrumentation-http';
+import { KafkaJsInstrumentation } from '@opentelemetry/instrumentation-kafkajs';
+import { PgInstrumentation } from '@opentelemetry/instrumentation-pg';
+import { NodeSDK } from '@opentelemetry/sdk-node';
+import { BatchSpanProcessor, type SpanProcessor } from '@opentelemetry/sdk-trace';
+import { closeMetrics, openMetrics } from './metrics.js';
+
+export interface TelemetryOptions {
+  readonly serviceName: string;
+  /** Base URL of an OTLP/HTTP collector; traces are sent to `<it>/v1/traces`. Nothing is sent without it. */
+  readonly otlpEndpoint?: string | undefined;
+  /** Further processors: a test's exporter. */
+  readonly spanProcessors?: readonly SpanProcessor[];
+}
+
+const PROBES = /^\/(metrics|health)(\/|\?|$)/;
+
+let sdk: NodeSDK | undefined;
+
+/** Starts the process's telemetry; true where it was not running yet. The first caller decides its options. */
+export function startTelemetry({
+  serviceName,
+  otlpEndpoint,
+  spanProcessors = [],
+}: TelemetryOptions): boolean {
+  if (sdk) return false;
+  // The SDK adds a log exporter of its own accord otherwise.
+  process.env['OTEL_LOGS_EXPORTER'] ??= 'none';
+  const exporters = otlpEndpoint
+    ? [new BatchSpanProcessor({ exporter: new OTLPTraceExporter({ url: tracesUrl(otlpEndpoint) }) })]
+    : [];
+  sdk = new NodeSDK({
+    serviceName,
+    spanProcessors: [...spanProcessors, ...exporters],
+    metricReaders: [openMetrics()],
+    textMapPropagator: new W3CTraceContextPropagator(),
+    instrumentations: [
+      new HttpInstrumentation({ ignoreIncomingRequestHook: (request) => PROBES.test(request.url ?? '') }),
+      new PgInstrumentation({ requireParentSpan: true }),
+      new KafkaJsInstrumentation(),
+    ],
+  });
+  sdk.start();
+  return true;
+}
+
+/** Sends what is buffered and stops. Idempotent. */
+export async function stopTelemetry(): Promise<void> {
+  const running = sdk;
+  sdk = undefined;
+  closeMetrics();
+  await running?.shutdown();
+}
+
+function tracesUrl(endpoint: string): string {
+  return new URL('v1/traces', endpoint.endsWith('/') ? endpoint : `${endpoint}/`).href;
+}
