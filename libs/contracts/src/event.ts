@@ -17,7 +17,7 @@ export interface EventType<Out extends object = object, In extends object = Out>
   /** The N of the file: the newest compatible revision that this program was built with. */
   readonly version: number;
   readonly schema: AvroSchema;
-  /** Avro CRC-64 fingerprint of the schema's parsing canonical form, 16 hex digits. */
+  /** Of the whole schema, logical types and defaults too: `fingerprintOf`, 16 hex digits. Not Avro's CRC-64. */
   readonly fingerprint: string;
   /** The field that is the event's key: what order is kept by. Declared in the schema as `aura.key`. */
   readonly keyField: string;
@@ -67,6 +67,8 @@ export const HEADER = {
   time: 'ce_time',
   subject: 'ce_subject',
   sequence: 'ce_sequence',
+  /** `urn:aura:schema:<fingerprint>` of the writer: a rebuilt registry's ids can't pass for the old ones (H35). */
+  dataSchema: 'ce_dataschema',
   contentType: 'content-type',
   correlationId: 'correlationid',
   causationId: 'causationid',

@@ -1,2 +1,22 @@
+export { AvroCodec, schemaProblem, type BodyReader } from './avro.js';
+export {
+  compatibilityProblems,
+  readingProblems,
+  revisionProblems,
+  transitiveProblems,
+  type SchemaProblem,
+} from './compatibility.js';
+export { Contracts, type ContractsOptions, type EncodedEvent, type SchemaDefinition } from './contracts.js';
+export { defineEvent, type EventDefinition } from './define-event.js';
+export {
+  EventTooLargeError,
+  InvalidPayloadError,
+  UnreadableEventError,
+  type PayloadProblem,
+} from './errors.js';
 export { HEADER, type AvroSchema, type EventEnvelope, type EventType, type NewEvent } from './event.js';
+export { derivedId, isUuidV7, newEventId, timeOf, type Derivation } from './event-id.js';
+export { canonicalForm, fingerprintOf } from './fingerprint.js';
+export { frame, unframe } from './framing.js';
+export { cloudEventHeaders, parseEventHeaders, type EventHeaders, type PublishedEvent } from './headers.js';
 export type { SchemaRegistry } from './registry.js';
