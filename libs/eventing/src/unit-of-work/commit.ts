@@ -21,23 +21,57 @@ export class SwallowedSqlError extends Error {
 /** The connection broke while COMMIT was under way: it may have happened or not. The caller must look, or repeat safely. */
 export class UnknownOutcomeError extends TransientError {}
 
-/** U2. Throws `SwallowedSqlError` when the transaction of `client` is in the failed state. */
-export function assertHealthy(client: PoolClient, who: string): void {
+/**
+ * U2. Rejects with `SwallowedSqlError` when the transaction of `client` is in the failed state. No round trip: the state
+ * comes with the end of the last answer. A query's rejection comes a moment before that end, so it is waited for: a
+ * handler that swallows its last error must not pass for sound, and the next one must not be blamed.
+ */
+export async function assertHealthy(client: PoolClient, who: string): Promise<void> {
+  await answerEnded(client as unknown as ClientState);
   if (client.getTransactionStatus() === 'E') throw new SwallowedSqlError(who);
 }
 
 /** U1. The one place where a transaction of ours is committed. */
 export async function commitTransaction(client: PoolClient, who: string): Promise<void> {
-  assertHealthy(client, who);
+  await assertHealthy(client, who);
   let command: string;
   try {
     ({ command } = await client.query('COMMIT'));
   } catch (error) {
-    // A deferred constraint answers with an SQLSTATE: a plain refusal. Anything else is a connection that broke.
-    if (error instanceof Error && /^[0-9A-Z]{5}$/.test((error as { code?: string }).code ?? '')) throw error;
+    if (isRefusal(error)) throw error;
     throw new UnknownOutcomeError(`${who}: the connection broke during COMMIT; its outcome is unknown`, {
       cause: error,
     });
   }
   if (command !== 'COMMIT') throw new SwallowedSqlError(who);
+}
+
+/** A deferred constraint or a serialization failure refuses the COMMIT; a server that shuts down leaves it open. */
+function isRefusal(error: unknown): boolean {
+  const { code } = error as { code?: unknown };
+  return typeof code === 'string' && /^(?!57P|08)[0-9A-Z]{5}$/.test(code);
+}
+
+/** What pg's client knows of itself, and its types do not tell. */
+interface ClientState {
+  /** False from sending a query until the server says ReadyForQuery. */
+  readonly readyForQuery: boolean;
+  /** False once the connection has ended or broken. */
+  readonly _queryable: boolean;
+  once(event: 'drain' | 'end', listener: () => void): void;
+  off(event: 'drain' | 'end', listener: () => void): void;
+}
+
+function answerEnded(client: ClientState): Promise<void> | undefined {
+  // oxlint-disable-next-line no-underscore-dangle -- pg-pool reads the same field to tell a broken client
+  if (client.readyForQuery || !client._queryable) return undefined;
+  return new Promise((resolve) => {
+    const done = (): void => {
+      client.off('drain', done);
+      client.off('end', done);
+      resolve();
+    };
+    client.once('drain', done);
+    client.once('end', done);
+  });
 }

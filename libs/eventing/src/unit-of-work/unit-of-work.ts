@@ -75,9 +75,9 @@ export class UnitOfWork {
     };
   }
 
-  /** Throws `SwallowedSqlError` naming `who`, when what ran last left the transaction failed. No round trip. */
-  assertHealthy(who: string): void {
-    assertHealthy(this.client, who);
+  /** Rejects with `SwallowedSqlError` naming `who`, when what ran last left the transaction failed. No round trip. */
+  assertHealthy(who: string): Promise<void> {
+    return assertHealthy(this.client, who);
   }
 
   /** Undoes what `fn` wrote, raised and scheduled when it throws; the unit goes on. */
@@ -89,7 +89,7 @@ export class UnitOfWork {
     await this.client.query(`SAVEPOINT ${name}`);
     try {
       const result = await fn();
-      assertHealthy(this.client, 'the function of a savepoint');
+      await assertHealthy(this.client, 'the function of a savepoint');
       await this.client.query(`RELEASE SAVEPOINT ${name}`);
       return result;
     } catch (error) {
@@ -104,7 +104,7 @@ export class UnitOfWork {
 
   /** Flushes and commits. `beforeOutbox` runs the caller's own last statements (offsets) ahead of the outbox. */
   async commit(who: string, beforeOutbox?: () => Promise<void>): Promise<void> {
-    assertHealthy(this.client, who);
+    await assertHealthy(this.client, who);
     if (this.#tasks.length > 0) await insertTasks(this.client, this.#tasks);
     await beforeOutbox?.();
     if (this.#events.length > 0) await insertOutboxRows(this.client, this.#events);
@@ -114,16 +114,21 @@ export class UnitOfWork {
     if (written.events + written.tasks > 0) this.context.onCommitted(written);
   }
 
-  /** Gives the connection back, rolled back. Safe to call after a failed `commit`; never throws. */
-  async rollback(): Promise<void> {
-    if (this.#done) return;
+  /**
+   * Gives the connection back, rolled back. Safe to call after a failed `commit`; never throws. Resolves to false when the
+   * connection was found broken: whatever error the caller holds is then the database's, not that of who ran last.
+   */
+  async rollback(): Promise<boolean> {
+    if (this.#done) return true;
     try {
       await this.client.query('ROLLBACK');
       await this.#end();
+      return true;
     } catch (error) {
       // The connection is gone, and the transaction with it: the pool must not hand it out again.
       this.#done = true;
       await discard(this.runner, error);
+      return false;
     }
   }
 
@@ -231,8 +236,6 @@ function refuseNested(manager: EntityManager): void {
 
 /** TypeORM's `release` has no way to say that the connection is broken; its Postgres runner has. */
 async function discard(runner: QueryRunner, error: unknown): Promise<void> {
-  const { releasePostgresConnection } = runner as unknown as {
-    releasePostgresConnection(error: unknown): Promise<void>;
-  };
-  await releasePostgresConnection.call(runner, error);
+  const postgres = runner as unknown as { releasePostgresConnection(error: unknown): Promise<void> };
+  await postgres.releasePostgresConnection(error);
 }
