@@ -3,3 +3,4 @@ export * from './errors.js';
 export type * from './event-log.js';
 export { murmur2, partitionOf } from './partition-of.js';
 export { postgresLog, type PostgresLog, type PostgresLogOptions } from './postgres/postgres-log.js';
+export { kafkaLog, type KafkaLogOptions } from './kafka/kafka-log.js';

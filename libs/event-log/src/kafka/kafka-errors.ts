@@ -1,0 +1,55 @@
+import { AuraError, TransientError } from '@aura/platform';
+import { RecordRefusedError, UnknownTopicError } from '../errors.js';
+
+/** What the broker never takes, whatever is done about it. */
+const REFUSED = new Set([
+  'MESSAGE_TOO_LARGE',
+  'RECORD_LIST_TOO_LARGE',
+  'INVALID_RECORD',
+  'INVALID_TIMESTAMP',
+]);
+/** The group goes on without this member until it joins again; its partitions may be somebody else's by now. */
+const EVICTED = new Set(['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION', 'FENCED_INSTANCE_ID']);
+const REJOIN = new Set([...EVICTED, 'REBALANCE_IN_PROGRESS', 'NOT_COORDINATOR_FOR_GROUP']);
+
+/** The name of the Kafka protocol's error in an error of kafkajs or in its causes; undefined where there is none. */
+export function protocolType(error: unknown): string | undefined {
+  for (let e = error, depth = 0; e instanceof Error && depth < 8; e = e.cause, depth++) {
+    const { type } = e as Error & { type?: unknown };
+    if (typeof type === 'string') return type;
+  }
+  return undefined;
+}
+
+export const isUnknownTopic = (error: unknown): boolean =>
+  error instanceof UnknownTopicError || protocolType(error) === 'UNKNOWN_TOPIC_OR_PARTITION';
+export const isTooLarge = (error: unknown): boolean =>
+  ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'].includes(protocolType(error) ?? '');
+export const mustRejoin = (error: unknown): boolean => REJOIN.has(protocolType(error) ?? '');
+export const isEvicted = (error: unknown): boolean => EVICTED.has(protocolType(error) ?? '');
+
+/** An error of kafkajs as one of ours: refused for good, or to be tried again. `what` says what was being done. */
+export function toLogError(error: unknown, what: string): Error {
+  if (error instanceof AuraError) return error;
+  const cause = error instanceof Error ? error : new Error(String(error));
+  const message = `${what}: ${cause.message}`;
+  return REFUSED.has(protocolType(cause) ?? '')
+    ? new RecordRefusedError(message, { cause })
+    : new TransientError(message, { cause });
+}
+
+/** Rejects with a `TransientError` when `promise` takes longer than `ms`. The promise itself goes on. */
+export async function within<T>(ms: number, what: string, promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new TransientError(`${what}: no answer within ${Math.round(ms)} ms`)),
+      ms,
+    );
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,91 @@
+import type { Kafka } from 'kafkajs';
+import type {
+  AppendResult,
+  EventLog,
+  LogRecord,
+  NewRecord,
+  PartitionBounds,
+  PartitionOffset,
+  SubscribeOptions,
+  Subscription,
+  TopicDescription,
+  TopicSpec,
+} from '../event-log.js';
+import { UnknownTopicError } from '../errors.js';
+import { kafkaClient, type KafkaLogOptions } from './client.js';
+
+export type { KafkaLogOptions } from './client.js';
+import { KafkaSubscription } from './consumer.js';
+import { KafkaProducer } from './producer.js';
+import { scanPartition } from './scan.js';
+import { Topics } from './topics.js';
+
+/**
+ * The log kept by Kafka, through kafkajs (docs/adr/0004-kafkajs.md says what of it is fenced off, and how).
+ *
+ * Connects on first use; whatever is away is tried again by the callers' rules, and subscriptions go on by themselves.
+ * Offsets of groups are committed to Kafka as well, some seconds late, for tools that show lag; nothing here reads them.
+ */
+export function kafkaLog(options: KafkaLogOptions): EventLog {
+  return new KafkaLog(options);
+}
+
+class KafkaLog implements EventLog {
+  readonly kind = 'kafka';
+  readonly #kafka: Kafka;
+  readonly #topics: Topics;
+  readonly #producer: KafkaProducer;
+  readonly #subscriptions = new Set<KafkaSubscription>();
+
+  constructor(private readonly options: KafkaLogOptions) {
+    this.#kafka = kafkaClient(options);
+    this.#topics = new Topics(this.#kafka);
+    this.#producer = new KafkaProducer(this.#kafka, this.#topics, options.logger, {
+      appendTimeoutMs: options.appendTimeoutMs ?? 15_000,
+      maxBatchBytes: options.maxBatchBytes ?? 900_000,
+    });
+  }
+
+  append(records: readonly NewRecord[]): Promise<AppendResult> {
+    return this.#producer.append(records);
+  }
+
+  async subscribe(options: SubscribeOptions): Promise<Subscription> {
+    const subscription = new KafkaSubscription(() => kafkaClient(this.options), this.#topics, options);
+    this.#subscriptions.add(subscription);
+    await subscription.start();
+    return subscription;
+  }
+
+  createTopics(topics: readonly TopicSpec[]): Promise<void> {
+    return this.#topics.createTopics(topics);
+  }
+
+  describe(names: readonly string[]): Promise<TopicDescription[]> {
+    return this.#topics.describe(names);
+  }
+
+  bounds(topic: string): Promise<PartitionBounds[]> {
+    return this.#topics.bounds(topic);
+  }
+
+  offsetsAt(topic: string, time: Date): Promise<PartitionOffset[]> {
+    return this.#topics.offsetsAt(topic, time);
+  }
+
+  async *scan(topic: string, partition: number, from: bigint, to: bigint): AsyncGenerator<LogRecord> {
+    const bounds = (await this.#topics.bounds(topic)).find((b) => b.partition === partition);
+    if (!bounds) throw new UnknownTopicError(`${topic}/${partition}`);
+    yield* scanPartition(this.#kafka, topic, bounds, from, to);
+  }
+
+  ping(timeoutMs: number): Promise<void> {
+    return this.#topics.ping(timeoutMs);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#subscriptions].map((s) => s.stop()));
+    await this.#producer.close();
+    await this.#topics.close();
+  }
+}
