@@ -33,9 +33,9 @@ if (args.has('--release'))
     files.map(({ file, schema }) => [file, contracts.fingerprintOf(schema)]),
   );
 
-const outputs = await generate();
-if (args.has('--check')) check(outputs);
-else write(outputs);
+const fresh = await generate();
+if (args.has('--check')) check(fresh);
+else write(fresh);
 
 async function loadContracts() {
   const path = join(workspace, 'libs/contracts/dist/index.js');

@@ -1,7 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
-/** Shared Vitest settings: the tests run the libraries' TypeScript sources, so nothing has to be built first. */
+/**
+ * Shared Vitest settings: the tests run the libraries' TypeScript sources, so nothing has to be built first.
+ */
 export function defineNodeProject(metaUrl: string, test: ViteUserConfig['test'] = {}): ViteUserConfig {
   const conditions = ['@aura/source', 'module', 'node', 'development|production'];
   return defineConfig({

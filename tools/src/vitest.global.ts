@@ -1,9 +1,9 @@
 import { startTestPostgres } from '../start/postgres.mjs';
 
 /**
- * Gives the tests their servers. Those named in the environment are used (`npm test` names its own); where none is, a
- * Postgres is started here and stopped at the end, so that `npx vitest` works alone. A Kafka is never started here: its
- * suites skip themselves without `KAFKA_BROKERS`.
+ * Gives the tests their servers. Those named in the environment are used (`npm test` names its own); where
+ * none is, a Postgres is started here and stopped at the end, so that `npx vitest` works alone. A Kafka is
+ * never started here: its suites skip themselves without `KAFKA_BROKERS`.
  */
 export default async function setup(): Promise<(() => Promise<void>) | undefined> {
   if (process.env['AURA_TEST_PG_URL']) return undefined;

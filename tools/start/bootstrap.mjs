@@ -1,7 +1,9 @@
-// What every command of the workspace does first: the right Node, everything installed, everything built. Runs on
-// Node >= 20 with nothing installed, so it imports only Node's own modules and uses no newer syntax than that.
+// What every command of the workspace does first: the right Node, everything installed, everything built.
+// Runs on Node >= 20 with nothing installed, so it imports only Node's own modules and uses no newer syntax
+// than that.
 //
-// B1: an installed and built clone costs a fraction of a second.  B2: whatever a killed start left, the next one repairs.
+// B1: an installed and built clone costs a fraction of a second. B2: whatever a killed start left, the next
+// one repairs.
 // B3: two starts at once wait for each other.  B4: it prints to stderr only; stdout belongs to the program.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -24,7 +26,6 @@ export const CLONE = resolve(fileURLToPath(new URL('../..', import.meta.url)));
  */
 export async function bootstrap({ build } = {}) {
   checkMachine();
-  const onWait = (pid) => progress(`waiting for another start in this folder (process ${pid})`).done();
   return withLock(
     join(CLONE, '.aura/bootstrap.lock'),
     async () => {
@@ -33,13 +34,17 @@ export async function bootstrap({ build } = {}) {
       await buildAll(CLONE, node, build);
       return node;
     },
-    { onWait },
+    { onWait: sayWaiting },
   );
 }
 
+function sayWaiting(pid) {
+  progress(`waiting for another start in this folder (process ${pid})`).done();
+}
+
 /**
- * Runs a script of the workspace under its Node 24, with this process's terminal, arguments and signals, and ends this
- * process as that one ended.
+ * Runs a script of the workspace under its Node 24, with this process's terminal, arguments and signals, and
+ * ends this process as that one ended.
  *
  * @param {string} node
  * @param {string} script relative to the clone
@@ -48,7 +53,8 @@ export async function bootstrap({ build } = {}) {
 export function runScript(node, script, args) {
   const child = spawn(node, ['--enable-source-maps', join(CLONE, script), ...args], { stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-    // A terminal sends Ctrl-C to both of us; passing it on as well would look like a second, impatient Ctrl-C.
+    // A terminal sends Ctrl-C to both of us; passing it on as well would look like a second, impatient
+    // Ctrl-C.
     process.on(signal, () => (signal === 'SIGINT' && process.stdin.isTTY ? undefined : child.kill(signal)));
   }
   child.on('error', fail);

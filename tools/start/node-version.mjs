@@ -6,7 +6,9 @@ import { Problem } from './problem.mjs';
 const WANTED = [24, 11, 1];
 const LEAST_TO_INSTALL = 20;
 
-/** Machines for which npm has a Node 24 that `npm ci` installs beside the rest (glibc only, see `hasMusl`). */
+/**
+ * Machines for which npm has a Node 24 that `npm ci` installs beside the rest (glibc only, see `hasMusl`).
+ */
 const BUNDLED = ['linux-x64', 'linux-arm64', 'win32-x64'];
 
 /** Throws a `Problem` with the command that cures it where this Node cannot even begin. */
@@ -18,10 +20,10 @@ export function checkMachine(machine = thisMachine()) {
       `This needs Node ${LEAST_TO_INSTALL} or newer to begin with; this is Node ${version}.`,
       `Install Node 24: ${installCommand(platform)}`,
     );
+  const system = platform === 'darwin' ? 'macOS' : `${platform}-${arch}${musl ? ' with musl' : ''}`;
   if (!BUNDLED.includes(`${platform}-${arch}`) || musl)
     throw new Problem(
-      `On ${platform === 'darwin' ? 'macOS' : `this system (${platform}-${arch}${musl ? ', musl' : ''})`} Node 24 has ` +
-        `to be installed: npm has none for it. This is Node ${version}.`,
+      `On ${system} Node 24 has to be installed: npm has none for it. This is Node ${version}.`,
       `Install Node 24: ${installCommand(platform)}`,
     );
 }

@@ -26,13 +26,16 @@ export interface PostgresServer {
 }
 
 /**
- * Starts the embedded Postgres of a home folder, or finds the one that runs there already. Repairs what a kill left.
- * Rejects with a `Problem` (a sentence for the person, with the cure) for: a port that is taken, a full disk, a folder
- * that may not be written, data of another user or version.
+ * Starts the embedded Postgres of a home folder, or finds the one that runs there already. Repairs what a
+ * kill left. Rejects with a `Problem` (a sentence for the person, with the cure) for: a port that is taken, a
+ * full disk, a folder that may not be written, data of another user or version.
  */
 export function startPostgres(options?: PostgresOptions): Promise<PostgresServer>;
 
-/** Stops the server of a home folder, whoever started it; false when none ran. `remove` deletes its data for good. */
+/**
+ * Stops the server of a home folder, whoever started it; false when none ran. `remove` deletes its data for
+ * good.
+ */
 export function stopPostgres(options?: {
   readonly dir?: string;
   readonly remove?: boolean;
@@ -51,8 +54,9 @@ export function postgresStatus(options?: { readonly dir?: string }): {
 export function startTestPostgres(): Promise<PostgresServer>;
 
 /**
- * Makes sure that a service has a database, and a role that owns it and can connect to no other one. Gives the url with
- * which the service connects. The password defaults to one derived from the superuser's. Safe to repeat.
+ * Makes sure that a service has a database, and a role that owns it and can connect to no other one. Gives
+ * the url with which the service connects. The password defaults to one derived from the superuser's. Safe to
+ * repeat.
  */
 export function ensureDatabase(
   adminUrl: string,

@@ -2,14 +2,16 @@
 //   node tools/start/postgres.mjs start|stop|status [--dir DIR] [--port N] [--fast]
 //
 // P1: one server per home folder; a second start finds the first one's, also when its starter was killed.
-// P2: what was stored is there after the next start, also when everything was killed (not with `durable: false`).
-// P3: the server listens on 127.0.0.1 only, and the superuser's password is random and readable for its owner only.
+// P2: what was stored is there after the next start, also when everything was killed (not with `durable:
+// false`).
+// P3: the server listens on 127.0.0.1 only, and the superuser's password is random and readable for its owner
+// only.
 import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import pg from 'pg';
+import { Client } from 'pg';
 import { isAlive, withLock } from './lock.mjs';
 import { freePort, isFree, listenerOn } from './ports.mjs';
 import { findBinaries } from './postgres/binaries.mjs';
@@ -92,8 +94,8 @@ export function postgresStatus({ dir = DEFAULT_HOME } = {}) {
 }
 
 /**
- * A server for one test run: fast instead of durable, in a temporary folder that goes with it. What the test runs that
- * were killed left behind goes first.
+ * A server for one test run: fast instead of durable, in a temporary folder that goes with it. What the test
+ * runs that were killed left behind goes first.
  */
 export async function startTestPostgres() {
   await sweepTestServers();
@@ -131,14 +133,16 @@ async function stopped(place) {
   return null;
 }
 
-/** The running server, once it takes connections; null when none runs or it has to move to the port asked for. */
+/**
+ * The running server, once it takes connections; null when none runs or it has to move to the port asked for.
+ */
 async function usableServer(place, state, port) {
   const running = runningServer(place.dataDir);
   if (!running) return null;
   if (port !== undefined && port !== running.port) {
     if (isOwned(state))
       throw new Problem(
-        `The Postgres of ${place.dataDir} already runs, on port ${running.port} instead of ${port}, and is in use.`,
+        `The Postgres of ${place.dataDir} is in use, on port ${running.port} instead of ${port}.`,
         'Leave the port out, or stop what uses it (the demo: Ctrl-C; `npm run infra -- down`).',
       );
     return stopped(place);
@@ -150,7 +154,7 @@ async function usableServer(place, state, port) {
 /** Whether a server lets us in; one that is still starting (recovery after a kill) gets its time. */
 async function answers(state, dataDir) {
   for (let attempt = 0; attempt < 300; attempt++) {
-    const client = new pg.Client({ connectionString: urlOf(state), connectionTimeoutMillis: 5000 });
+    const client = new Client({ connectionString: urlOf(state), connectionTimeoutMillis: 5000 });
     client.on('error', () => undefined); // told by the query below
     try {
       await client.connect();

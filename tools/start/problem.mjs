@@ -1,6 +1,6 @@
 /**
- * Something a person has to put right: what happened and what to do, in words. The commands print it without a stack;
- * every other error is a defect of ours and keeps its stack.
+ * Something a person has to put right: what happened and what to do, in words. The commands print it without
+ * a stack; every other error is a defect of ours and keeps its stack.
  */
 export class Problem extends Error {
   /**

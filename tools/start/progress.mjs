@@ -1,8 +1,8 @@
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 
 /**
- * Shows on stderr that something is under way: a spinner with the time in a terminal, a plain line at the start and at
- * the end elsewhere.
+ * Shows on stderr that something is under way: a spinner with the time in a terminal, a plain line at the
+ * start and at the end elsewhere.
  *
  * @param {string} text
  */

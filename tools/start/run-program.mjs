@@ -6,8 +6,8 @@ import { spawn } from 'node:child_process';
  * @param {string} file
  * @param {string[]} args
  * @param {import('node:child_process').SpawnOptions & { input?: string }} [options]
- * @returns {Promise<{ status: number, output: string }>} `output` is stdout and stderr as they came; a program that
- *   cannot be started rejects with the system's error; one ended by a signal has status 128
+ * @returns {Promise<{ status: number, output: string }>} `output` is stdout and stderr as they came; a
+ *   program that cannot be started rejects with the system's error; one ended by a signal has status 128
  */
 export function runProgram(file, args, { input, ...options } = {}) {
   return new Promise((resolve, reject) => {

@@ -1,8 +1,10 @@
-// Starts the servers, runs Vitest once over every project, stops the servers, and closes with `N passed, N failed`.
-// Runs under the workspace's Node 24, called by tools/start/test.mjs.
+// Starts the servers, runs Vitest once over every project, stops the servers, and closes with `N passed, N
+// failed`. Runs under the workspace's Node 24, called by tools/start/test.mjs.
 //
-// T1: the closing line is the last one, also when the run crashed.  T2: what broke outside of a test counts as failed.
-// T3: a missing Kafka is never silent, and with AURA_REQUIRE_KAFKA=1 it is a failure, as is every skipped test.
+// T1: the closing line is the last one, also when the run crashed. T2: what broke outside of a test counts as
+// failed.
+// T3: a missing Kafka is never silent, and with AURA_REQUIRE_KAFKA=1 it is a failure, as is every skipped
+// test.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,27 +16,26 @@ import { startTestServers } from './test-servers.mjs';
 
 const CLONE = resolve(fileURLToPath(new URL('../..', import.meta.url)));
 const REQUIRE_KAFKA = process.env['AURA_REQUIRE_KAFKA'] === '1';
-const args = process.argv.slice(2);
 
 let vitest;
 let interrupted = null;
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
-  process.on(signal, () => {
-    interrupted = signal;
-    vitest?.kill('SIGTERM'); // it stops its workers; the servers are stopped below
-  });
 
-const summary = await runAll();
-console.log(closingLine(summary));
-process.exit(summary.failed > 0 ? 1 : 0);
-
-async function runAll() {
+/**
+ * @param {string[]} args for Vitest
+ * @returns {Promise<import('./summary-reporter.mjs').Summary>}
+ */
+export async function runTests(args) {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+    process.on(signal, () => {
+      interrupted = signal;
+      vitest?.kill('SIGTERM'); // it stops its workers; the servers are stopped below
+    });
   let servers;
   try {
     servers = await startTestServers();
     if (servers.noKafka) console.log(`\n${noKafkaBox(servers.noKafka)}\n`);
     if (servers.noKafka && REQUIRE_KAFKA) return { passed: 0, failed: 1, skipped: [] };
-    const result = judged(await runVitest(servers.env), servers.noKafka);
+    const result = judged(await runVitest(servers.env, args), args);
     if (servers.noKafka) console.log(`\n${noKafkaBox(servers.noKafka)}\n`);
     return result;
   } catch (error) {
@@ -45,7 +46,7 @@ async function runAll() {
   }
 }
 
-async function runVitest(env) {
+async function runVitest(env, args) {
   const folder = mkdtempSync(join(tmpdir(), 'aura-summary-'));
   const file = join(folder, 'summary.json');
   try {
@@ -72,7 +73,7 @@ async function runVitest(env) {
   }
 }
 
-function judged({ code, summary }, noKafka) {
+function judged({ code, summary }, args) {
   if (!summary) {
     console.error(
       `\n✖ The test run ${interrupted ? `was interrupted (${interrupted})` : 'crashed'} before its end.\n`,
@@ -80,7 +81,7 @@ function judged({ code, summary }, noKafka) {
     return { passed: 0, failed: 1, skipped: [] };
   }
   const bySelection = args.some((arg) => arg === '-t' || arg.startsWith('--testNamePattern'));
-  if (REQUIRE_KAFKA && !noKafka && !bySelection && summary.skipped.length) {
+  if (REQUIRE_KAFKA && !bySelection && summary.skipped.length) {
     console.error('\n✖ Skipped, which AURA_REQUIRE_KAFKA=1 does not allow:');
     for (const name of summary.skipped) console.error(`  - ${name}`);
     return { passed: summary.passed, failed: summary.failed + summary.skipped.length, skipped: [] };
@@ -92,9 +93,17 @@ function judged({ code, summary }, noKafka) {
 
 function noKafkaBox(reason) {
   return box([
-    `${REQUIRE_KAFKA ? 'NO KAFKA, AND AURA_REQUIRE_KAFKA=1 ASKS FOR IT' : 'SKIPPED: every suite that needs a real Kafka and registry'}`,
+    REQUIRE_KAFKA
+      ? 'NO KAFKA, AND AURA_REQUIRE_KAFKA=1 ASKS FOR IT'
+      : 'SKIPPED: every suite that needs a real Kafka and registry',
     ...reason.split('\n').map((line) => line.trim()),
     'Cure: install a JDK 17+ with Maven (Debian: apt-get install openjdk-17-jdk-headless maven),',
     'or give KAFKA_BROKERS=host:port and SCHEMA_REGISTRY_URL=http://host:port/...',
   ]);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const summary = await runTests(process.argv.slice(2));
+  console.log(closingLine(summary));
+  process.exit(summary.failed > 0 ? 1 : 0);
 }

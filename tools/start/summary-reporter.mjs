@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 
 /**
- * Vitest reporter that leaves the counts of a run in the file named by AURA_TEST_SUMMARY; the launcher makes its closing
- * line of them. A file that is not written means that the run itself crashed.
+ * Vitest reporter that leaves the counts of a run in the file named by AURA_TEST_SUMMARY; the launcher makes
+ * its closing line of them. A file that is not written means that the run itself crashed.
  */
 export default class SummaryReporter {
   onTestRunEnd(modules, unhandledErrors) {
@@ -14,8 +14,8 @@ export default class SummaryReporter {
 /**
  * @typedef {{ passed: number, failed: number, skipped: string[] }} Summary
  *
- * Counts tests. What broke outside of a test (a file that does not load, a hook, an error nobody caught) counts as one
- * failed test each: it must not vanish from the closing line.
+ * Counts tests. What broke outside of a test (a file that does not load, a hook, an error nobody caught)
+ * counts as one failed test each: it must not vanish from the closing line.
  *
  * @returns {Summary} `skipped` are the full names, with their file
  */

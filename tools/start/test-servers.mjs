@@ -8,8 +8,8 @@ const KAFKA = new URL('../infra/kafka.mjs', import.meta.url);
 /**
  * The servers of one test run: those that the environment names are used, the others are started.
  *
- * @returns {Promise<{ env: Record<string, string>, noKafka: string | null, stop: () => Promise<void> }>} `env` for the
- *   tests; `noKafka`: why there is no Kafka
+ * @returns {Promise<{ env: Record<string, string>, noKafka: string | null, stop: () => Promise<void> }>}
+ *   `env` for the tests; `noKafka`: why there is no Kafka
  */
 export async function startTestServers() {
   const stops = [];
@@ -29,7 +29,7 @@ async function testPostgres(stops) {
   const given = process.env['AURA_TEST_PG_URL'];
   if (given) return { AURA_TEST_PG_URL: given };
   const server = await startTestPostgres();
-  stops.push(server.stop);
+  stops.push(() => server.stop());
   return { AURA_TEST_PG_URL: server.url };
 }
 

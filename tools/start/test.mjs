@@ -1,4 +1,5 @@
-// `npm test [-- arguments for vitest]`: makes the clone ready, then runs every test. The last line is the result.
+// `npm test [-- arguments for vitest]`: makes the clone ready, then runs every test. The last line is the
+// result.
 import { bootstrap, runScript } from './bootstrap.mjs';
 
 let node;

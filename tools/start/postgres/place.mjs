@@ -6,8 +6,9 @@ import { fileProblem, Problem } from '../problem.mjs';
 import { canReach, serverUser } from './server-user.mjs';
 
 /**
- * Where the data of the server of `home` lies: in `home/data`, or, where the server's user cannot get there (root in a
- * closed home folder), in a place of root's that this user can enter; the same place again at each start.
+ * Where the data of the server of `home` lies: in `home/data`, or, where the server's user cannot get there
+ * (root in a closed home folder), in a place of root's that this user can enter; the same place again at each
+ * start.
  *
  * @param {string} home an existing folder
  * @returns {{ dataDir: string, user: ReturnType<typeof serverUser>, moved: boolean }}
@@ -21,8 +22,8 @@ export function placeOf(home) {
 }
 
 /**
- * A folder that the server's user can enter and only root can write to. The first two outlive a restart of the machine.
- * Called as root only.
+ * A folder that the server's user can enter and only root can write to. The first two outlive a restart of
+ * the machine. Called as root only.
  */
 export function reachableFolder(user) {
   for (const folder of ['/var/lib/aura', '/var/tmp/aura', join(tmpdir(), 'aura')]) {
@@ -39,7 +40,7 @@ export function reachableFolder(user) {
     }
   }
   throw new Problem(
-    `The user ${user.name}, as whom Postgres runs here, can enter neither this folder nor /var/lib, /var/tmp or ${tmpdir()}.`,
+    `Postgres runs as ${user.name} here, who can enter neither this folder nor /var/lib, /var/tmp, ${tmpdir()}.`,
     'Start this as an ordinary user, or clone the project into a folder that others can enter (mode 755).',
   );
 }

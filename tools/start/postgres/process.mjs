@@ -1,5 +1,5 @@
-// The server as a process: is it there, start it, stop it. It is a daemon of its own (pg_ctl), so it outlives whoever
-// started it, and everything about it can be read from its data folder.
+// The server as a process: is it there, start it, stop it. It is a daemon of its own (pg_ctl), so it outlives
+// whoever started it, and everything about it can be read from its data folder.
 import { execFileSync } from 'node:child_process';
 import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -15,14 +15,18 @@ import { asServerUser } from './server-user.mjs';
  * @property {ReturnType<typeof import('./binaries.mjs').findBinaries>} binaries
  */
 
-/** The server that runs on a data folder, whoever started it; null when none does. Clears away what a killed one left. */
+/**
+ * The server that runs on a data folder, whoever started it; null when none does. Clears away what a killed
+ * one left.
+ */
 export function runningServer(dataDir) {
   const file = join(dataDir, 'postmaster.pid');
   if (!existsSync(file)) return null;
   const lines = readFileSync(file, 'utf8').split('\n');
   const pid = Number(lines[0]);
   if (isAlive(pid) && isPostgres(pid)) return { pid, port: Number(lines[3]) };
-  // Killed, or the machine went down, and by now the pid may be anybody's: Postgres itself would refuse to start then.
+  // Killed, or the machine went down, and by now the pid may be anybody's: Postgres itself would refuse to
+  // start then.
   rmSync(file, { force: true });
   return null;
 }
@@ -41,8 +45,8 @@ function isPostgres(pid) {
 }
 
 /**
- * Makes the data folder of a new server. It appears whole or not at all: a start that was killed in the middle leaves
- * only a folder that the next one throws away.
+ * Makes the data folder of a new server. It appears whole or not at all: a start that was killed in the
+ * middle leaves only a folder that the next one throws away.
  *
  * @param {Place} place
  */
@@ -86,7 +90,8 @@ export async function initialise({ dataDir, user, binaries }, password, durable)
 export async function launch({ dataDir, user, binaries }, port, durable) {
   writeSettings(dataDir, user, port, durable);
   const log = join(dataDir, 'server.log');
-  // A server killed with kill -9 leaves children that need a moment to notice; until then its memory counts as in use.
+  // A server killed with kill -9 leaves children that need a moment to notice; until then its memory counts
+  // as in use.
   for (let attempt = 0; ; attempt++) {
     rmSync(log, { force: true });
     const args = ['start', '-D', dataDir, '-w', '-t', '120', '-s', '-l', log];

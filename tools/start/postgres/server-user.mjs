@@ -3,8 +3,8 @@ import { statSync } from 'node:fs';
 import { Problem } from '../problem.mjs';
 
 /**
- * Who runs the server: nobody special (null) for an ordinary user; for root, whom Postgres refuses, the owner of the
- * data that is there already, else the user `postgres`, else `nobody`.
+ * Who runs the server: nobody special (null) for an ordinary user; for root, whom Postgres refuses, the owner
+ * of the data that is there already, else the user `postgres`, else `nobody`.
  *
  * @returns {{ name: string, uid: number, gid: number } | null}
  */
@@ -29,7 +29,9 @@ function ownerOf(dataDir) {
   return stat && stat.uid !== 0 ? { name: `user ${stat.uid}`, uid: stat.uid, gid: stat.gid } : null;
 }
 
-/** Spawn options that make a program run as the server's user, in a folder that this user can always enter. */
+/**
+ * Spawn options that make a program run as the server's user, in a folder that this user can always enter.
+ */
 export function asServerUser(user) {
   return { ...(user && { uid: user.uid, gid: user.gid }), ...(process.platform !== 'win32' && { cwd: '/' }) };
 }

@@ -12,7 +12,9 @@ import { fileProblem, Problem } from '../problem.mjs';
  * @property {number | 'infra'} [owner] whose `stop()` stops it: a process, or `npm run infra -- down`
  */
 
-/** @returns {{ state: ServerState, isNew: boolean }} the remembered one, or a new one with a random password */
+/**
+ * @returns {{ state: ServerState, isNew: boolean }} the remembered one, or a new one with a random password
+ */
 export function readState(home) {
   const file = join(home, 'server.json');
   try {
