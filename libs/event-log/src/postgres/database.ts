@@ -1,4 +1,4 @@
-import pg from 'pg';
+import { DatabaseError, Pool } from 'pg';
 import type { PoolClient, PoolConfig } from 'pg';
 import { AuraError, InvariantError, kindOf, TransientError } from '@aura/platform';
 import { migrate } from './migrate.js';
@@ -21,11 +21,11 @@ const READ_ONLY_TRANSACTION = '25006';
  * transient: pg gives these no code to decide by.
  */
 export class Database {
-  readonly #pool: pg.Pool;
+  readonly #pool: Pool;
   #migrated: Promise<void> | undefined;
 
   constructor(private readonly options: DatabaseOptions) {
-    this.#pool = new pg.Pool({ ...this.clientConfig(), max: options.maxConnections });
+    this.#pool = new Pool({ ...this.clientConfig(), max: options.maxConnections });
     // An idle connection that the server closed: the pool has dropped it already, the next statement opens another.
     this.#pool.on('error', () => undefined);
   }
@@ -84,7 +84,7 @@ export class Database {
       return await work(client);
     } catch (error) {
       // An SQLSTATE came over a connection that works, unless the server is going down; all else gets a new connection.
-      if (!(error instanceof pg.DatabaseError) || kindOf(error) === 'transient') broken ??= asError(error);
+      if (!(error instanceof DatabaseError) || kindOf(error) === 'transient') broken ??= asError(error);
       throw error;
     } finally {
       client.off('error', onError);
@@ -109,7 +109,7 @@ async function inTransaction<T>(client: PoolClient, work: (client: PoolClient) =
 /** The error a caller of the port sees. `what` names the call. */
 export function asLogError(what: string, error: unknown): Error {
   if (error instanceof AuraError) return error;
-  const fromServer = error instanceof pg.DatabaseError;
+  const fromServer = error instanceof DatabaseError;
   const kind = kindOf(error);
   const reason = `${what}: ${asError(error).message}`;
   if (!fromServer || kind === 'transient' || kind === 'conflict' || error.code === READ_ONLY_TRANSACTION)

@@ -1,4 +1,4 @@
-import pg from 'pg';
+import { Client } from 'pg';
 import { Loop } from '@aura/platform';
 import type { Database } from './database.js';
 
@@ -32,7 +32,7 @@ export interface Sleeper {
 export class WakeUp {
   readonly #sleepers = new Set<Sleeper>();
   readonly #loop: Loop;
-  #client: pg.Client | undefined;
+  #client: Client | undefined;
   #closed = false;
 
   constructor(
@@ -73,7 +73,7 @@ export class WakeUp {
   }
 
   async #connect(): Promise<void> {
-    const client = new pg.Client(this.database.clientConfig());
+    const client = new Client(this.database.clientConfig());
     const lost = (): void => {
       if (this.#client !== client) return;
       this.#client = undefined;

@@ -1,0 +1,20 @@
+import { testDatabase } from '@aura/testing';
+import { postgresLog } from '../src/index.js';
+import { describeEventLog } from './conformance/index.js';
+
+describeEventLog('Postgres', async () => {
+  const database = await testDatabase('event_log');
+  const options = { url: database.url };
+  const admin = postgresLog(options);
+  return {
+    kind: 'postgres',
+    open: () => postgresLog(options),
+    child: { module: new URL('open-postgres.ts', import.meta.url), config: options },
+    deleteBefore: (topic, partition, before) => admin.deleteBefore(topic, partition, before),
+    sessionTimeoutMs: 1_500,
+    close: async () => {
+      await admin.close();
+      await database.drop();
+    },
+  };
+});
