@@ -14,3 +14,8 @@ export { migrate } from './migrations/migrate.js';
 export { errorRecord, type ErrorRecord } from './letters/error-record.js';
 export { type Task, type TaskEnding, type TaskHandler } from './tasks/task.js';
 export { TaskRunner, type TaskRunnerOptions } from './tasks/task-runner.js';
+export { Relay, type RelayOptions, type RelayStatus } from './outbox/relay.js';
+export type { RelayLimits } from './outbox/leader.js';
+export { OutboxDays, type OutboxDaysOptions } from './outbox/days.js';
+export { WakeUp, type WakeUpOptions } from './outbox/wake-up.js';
+export { keepSchemas } from './outbox/relay-store.js';

@@ -30,7 +30,7 @@ create index outbox_position on aura.outbox (position);
 create table aura.schema (
   fingerprint bytea primary key,
   subject text not null,
-  definition jsonb not null,
+  definition json not null, -- jsonb refuses the zero characters that defaults of bytes are written with
   first_seen timestamptz not null default now()
 );
 

@@ -1,0 +1,233 @@
+import { InvariantError, run, statement, type Queryable } from '@aura/platform';
+import type { AvroSchema, SchemaDefinition } from '@aura/contracts';
+import { errorRecord } from '../letters/error-record.js';
+import { fromColumns, type CursorColumns, type Gap, type SavedCursor } from './cursor.js';
+import type { ParkedKey, WaitingRow } from './lanes.js';
+
+/** A row of the outbox as the relay reads it. */
+export interface RelayRow extends WaitingRow {
+  readonly eventId: string;
+  readonly type: string;
+  readonly fingerprint: string;
+  readonly body: Buffer;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+const COLUMNS = `position, event_id, topic, key, type, schema_fingerprint, body, headers, raised_at,
+                        octet_length(body) + octet_length(key) + 512 as bytes`;
+
+/**
+ * Poll, heartbeat and fence in one statement, in one snapshot: the rows in the gaps ($2, $3) and those past the position
+ * ($1), in position order, at most $4 rows and $5 bytes (a single larger row comes alone); $6 limits the second branch.
+ * Two branches of a `union all`, each by the index of each partition: one `or` reads the whole table (H47).
+ * `read_plan.int.spec` keeps its plan; the session forbids sequential scans, because a day's partition has no statistics yet.
+ */
+export const READ = statement(
+  'outbox_read',
+  `select snapshot.xmin, snapshot.pid, picked.*
+     from (select pg_snapshot_xmin(pg_current_snapshot())::text as xmin, pg_backend_pid() as pid) as snapshot
+     left join lateral (
+       select * from (
+         select found.*, sum(bytes) over (order by position) - bytes as bytes_before
+           from (
+             select late.*
+               from unnest($2::bigint[], $3::bigint[]) as gap(first, last)
+              cross join lateral (
+                select ${COLUMNS}
+                  from aura.outbox
+                 where position between gap.first and gap.last
+                 order by position limit $4) as late
+             union all
+             (select ${COLUMNS}
+                from aura.outbox
+               where position > $1
+               order by position limit $6)
+             order by position limit $4) as found) as measured
+        where bytes_before < $5) as picked on true
+    order by picked.position`,
+);
+
+/** C3. Takes an xid: called only after a read that showed new gaps. */
+const DRAW_XID = statement('relay_draw_xid', 'select pg_current_xact_id()::text as xid');
+
+const FIRST_CURSOR = statement(
+  'relay_cursor_insert',
+  `insert into aura.relay_cursor (cluster)
+   select system_identifier::text from pg_control_system() on conflict do nothing`,
+);
+const LOAD = statement(
+  'relay_cursor_load',
+  `select position, gaps, pending, acknowledged,
+          cluster = (select system_identifier::text from pg_control_system()) as same_cluster
+     from aura.relay_cursor`,
+);
+const PARKED = statement('relay_parked_key_list', 'select topic, key, position from aura.relay_parked_key');
+
+/** Cursor and newly parked keys, or neither: one statement, on the connection that holds the lock. */
+const SAVE = statement(
+  'relay_cursor_save',
+  `with parked as (
+     insert into aura.relay_parked_key (topic, key, position, error)
+     select topic, key, position, error::jsonb
+       from unnest($5::text[], $6::text[], $7::bigint[], $8::text[]) as refused(topic, key, position, error)
+         on conflict (topic, key) do nothing)
+   update aura.relay_cursor
+      set position = $1, gaps = $2::jsonb, pending = $3::jsonb, acknowledged = $4::jsonb, saved_at = clock_timestamp(),
+          cluster = (select system_identifier::text from pg_control_system())
+   returning position`,
+);
+
+/** An estimate: positions that were rolled back count as well. */
+const BEHIND = statement('outbox_last_position', 'select max(position)::text as last from aura.outbox');
+
+const SCHEMA = statement(
+  'schema_find',
+  `select subject, definition from aura.schema where fingerprint = decode($1, 'hex')`,
+);
+const KEEP_SCHEMAS = statement(
+  'schema_insert',
+  `insert into aura.schema (fingerprint, subject, definition)
+   select decode(fingerprint, 'hex'), subject, definition::jsonb
+     from unnest($1::text[], $2::text[], $3::text[]) as written(fingerprint, subject, definition)
+       on conflict (fingerprint) do nothing`,
+);
+
+export interface ReadLimits {
+  readonly rows: number;
+  readonly bytes: number;
+  /** Rows past the position; 0 reads the gaps only. */
+  readonly fresh: number;
+}
+
+export interface OutboxRead {
+  readonly rows: readonly RelayRow[];
+  readonly xmin: bigint;
+  readonly cut: boolean;
+  /** The backend that answered: another one than before is not the session that holds the lock. */
+  readonly pid: number;
+}
+
+interface ReadColumns {
+  xmin: string;
+  pid: number;
+  position: string | null;
+  event_id: string;
+  topic: string;
+  key: string;
+  type: string;
+  schema_fingerprint: Buffer;
+  body: Buffer;
+  headers: Record<string, string>;
+  raised_at: Date;
+  bytes: number;
+}
+
+export async function readOutbox(
+  db: Queryable,
+  position: bigint,
+  gaps: readonly Gap[],
+  limits: ReadLimits,
+): Promise<OutboxRead> {
+  const found = await run<ReadColumns>(db, READ, [
+    String(position),
+    gaps.map((gap) => String(gap.first)),
+    gaps.map((gap) => String(gap.last)),
+    limits.rows,
+    limits.bytes,
+    limits.fresh,
+  ]);
+  const [first] = found;
+  if (!first) throw new InvariantError('the outbox read gave no snapshot');
+  const rows = found.flatMap((row) => (row.position === null ? [] : [toRow(row, row.position)]));
+  const bytes = rows.reduce((sum, row) => sum + row.bytes, 0);
+  const cut = rows.length >= limits.rows || bytes >= limits.bytes;
+  return { rows, xmin: BigInt(first.xmin), cut, pid: first.pid };
+}
+
+function toRow(row: ReadColumns, position: string): RelayRow {
+  return {
+    position: BigInt(position),
+    eventId: row.event_id,
+    topic: row.topic,
+    key: row.key,
+    type: row.type,
+    fingerprint: row.schema_fingerprint.toString('hex'),
+    body: row.body,
+    headers: row.headers,
+    raisedAt: row.raised_at,
+    bytes: row.bytes,
+  };
+}
+
+export async function drawXid(db: Queryable): Promise<bigint> {
+  const [row] = await run<{ xid: string }>(db, DRAW_XID);
+  if (!row) throw new InvariantError('Postgres gave no transaction id');
+  return BigInt(row.xid);
+}
+
+export interface LoadedRelay {
+  readonly cursor: SavedCursor;
+  /** False after a move to another database cluster: saved xids mean nothing here. */
+  readonly sameCluster: boolean;
+  readonly parked: readonly { topic: string; key: string; position: bigint }[];
+}
+
+/** What the last leader saved; an empty cursor the first time. */
+export async function loadRelay(db: Queryable): Promise<LoadedRelay> {
+  await run(db, FIRST_CURSOR);
+  const [row] = await run<CursorColumns & { same_cluster: boolean }>(db, LOAD);
+  if (!row) throw new InvariantError('aura.relay_cursor is empty: run the migrations');
+  const parked = await run<{ topic: string; key: string; position: string }>(db, PARKED);
+  return {
+    cursor: fromColumns(row),
+    sameCluster: row.same_cluster,
+    parked: parked.map((key) => ({ ...key, position: BigInt(key.position) })),
+  };
+}
+
+export async function saveRelay(
+  db: Queryable,
+  columns: CursorColumns,
+  parked: readonly ParkedKey[],
+): Promise<void> {
+  const saved = await run(db, SAVE, [
+    columns.position,
+    JSON.stringify(columns.gaps),
+    JSON.stringify(columns.pending),
+    JSON.stringify(columns.acknowledged),
+    parked.map((key) => key.topic),
+    parked.map((key) => key.key),
+    parked.map((key) => String(key.position)),
+    parked.map((key) => JSON.stringify(errorRecord(key.error))),
+  ]);
+  if (saved.length !== 1)
+    throw new InvariantError('aura.relay_cursor has lost its row: restore it, never guess one');
+}
+
+/** How many positions the outbox is past `position`. */
+export async function positionsPast(db: Queryable, position: bigint): Promise<number> {
+  const [row] = await run<{ last: string | null }>(db, BEHIND);
+  const last = BigInt(row?.last ?? 0);
+  return last > position ? Number(last - position) : 0;
+}
+
+/** Undefined where this service never raised an event with such a schema. */
+export async function findSchema(
+  db: Queryable,
+  fingerprint: string,
+): Promise<{ subject: string; definition: AvroSchema } | undefined> {
+  const [row] = await run<{ subject: string; definition: AvroSchema }>(db, SCHEMA, [fingerprint]);
+  return row;
+}
+
+/**
+ * Keeps the schemas that this program may write, so that its rows can be framed by any later program. At start, before the
+ * first event. Idempotent.
+ */
+export async function keepSchemas(db: Queryable, definitions: readonly SchemaDefinition[]): Promise<void> {
+  await run(db, KEEP_SCHEMAS, [
+    definitions.map((d) => d.fingerprint),
+    definitions.map((d) => d.subject),
+    definitions.map((d) => JSON.stringify(d.schema)),
+  ]);
+}

@@ -1,0 +1,209 @@
+import type { SchemaRegistry } from '@aura/contracts';
+import type { EventLog } from '@aura/event-log';
+import { Loop, systemClock, type Clock, type Logger, type Next, type Queryable } from '@aura/platform';
+import type { ClientConfig } from 'pg';
+import { Leader, type RelayLimits } from './leader.js';
+import { LockSession } from './lock-session.js';
+import { Publisher } from './publishing.js';
+import { RelayMetrics } from './relay-metrics.js';
+import { checkOutboxShape, checkSessionState } from './shape.js';
+
+export interface RelayOptions {
+  /** A direct connection to the service's database, or through a pool in session mode; never in transaction mode. */
+  readonly connection: ClientConfig;
+  /** The service's pool: where schemas are looked up. */
+  readonly db: Queryable;
+  readonly log: EventLog;
+  readonly registry: SchemaRegistry;
+  /** `ce_source`: the name of the service. */
+  readonly source: string;
+  readonly logger: Logger;
+  readonly limits?: Partial<RelayLimits>;
+  /** How often a standby asks for the lock (ms). Default 1,000. */
+  readonly standbyMs?: number;
+  readonly clock?: Clock;
+  /** Monotonic, ms. Default `performance.now`. */
+  readonly nowMs?: () => number;
+}
+
+export interface RelayStatus {
+  /** False: another replica publishes, or nobody can. */
+  readonly leader: boolean;
+  /** Not published yet; undefined while this replica does not lead. An estimate where there are many. */
+  readonly lagRows: number | undefined;
+  readonly lagSeconds: number | undefined;
+  readonly parkedKeys: number | undefined;
+  /** Why it stands by or does not publish; undefined while all goes well. */
+  readonly lastError: Error | undefined;
+}
+
+const MIB = 1024 * 1024;
+const DEFAULT_LIMITS: RelayLimits = {
+  readRows: 500,
+  readBytes: 4 * MIB,
+  batchRows: 500,
+  batchBytes: 4 * MIB,
+  appends: 4,
+  waitingRows: 5_000,
+  waitingBytes: 32 * MIB,
+  gaps: 10_000,
+  saveEveryMs: 100,
+  heartbeatMs: 2_000,
+  backoff: { initialMs: 100, maxMs: 5_000 },
+};
+
+/**
+ * Publishes the outbox of one database to the log: start one in every replica, one of them leads.
+ *
+ * Guarantees: what was committed is published, what was rolled back is not (E1); records of a key in commit order (E2);
+ * the saved cursor passes only what its own partition acknowledged, or what is saved beside it (E4); a crash at any
+ * statement repeats records, never loses one (E8). A frozen leader loses its lock within 4 s.
+ * Limits: records may repeat after a crash (readers drop by event id). A partition that fails for the first time delays the
+ * append that it is in; then it waits alone. Waiting rows are bounded over all partitions: past it reading stops (E9).
+ * Errors: `start` throws `InvariantError` where the outbox or the connection can't keep these promises (H7); afterwards
+ * failures are logged, shown by `status`, and tried again with back-off.
+ */
+export class Relay {
+  readonly #limits: RelayLimits;
+  readonly #publisher: Publisher;
+  readonly #metrics: RelayMetrics;
+  readonly #loop: Loop;
+  readonly #clock: Clock;
+  readonly #nowMs: () => number;
+  #session: LockSession | undefined;
+  #leader: Leader | undefined;
+  #roundError: Error | undefined;
+  #publishError: Error | undefined;
+
+  constructor(private readonly options: RelayOptions) {
+    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#clock = options.clock ?? systemClock;
+    this.#nowMs = options.nowMs ?? (() => performance.now());
+    this.#publisher = new Publisher({ ...options, nowMs: this.#nowMs });
+    this.#metrics = new RelayMetrics(() => this.#lag());
+    this.#loop = new Loop({
+      name: 'outbox.relay',
+      idleMs: this.#limits.heartbeatMs,
+      backoff: this.#limits.backoff,
+      round: () => this.#round(),
+      onError: (error, failures) => {
+        options.logger.warn({ err: error, failures }, 'relay: stands by again after an error');
+      },
+    });
+  }
+
+  /** Checks what the promise rests on, then runs. */
+  async start(): Promise<void> {
+    await this.#checkConnection();
+    this.#metrics.start();
+    this.#loop.start();
+  }
+
+  /** Something was committed: read at once. */
+  nudge(): void {
+    if (this.#leader) this.#loop.nudge();
+  }
+
+  /** Publishes what there is, and saves; stands by where another leads. For tests: rejects with what went wrong. */
+  async runOnce(): Promise<void> {
+    await this.#loop.runOnce();
+    while (this.#leader?.busy) {
+      await this.#leader.progress();
+      await this.#loop.runOnce();
+    }
+    await this.#leader?.flush();
+  }
+
+  /** Waits for appends under way (up to `graceMs`), saves the cursor, gives the lock to a standby. Idempotent. */
+  async stop(graceMs = 5_000): Promise<void> {
+    await this.#loop.stop();
+    this.#metrics.stop();
+    const [leader, session] = [this.#leader, this.#session];
+    this.#leader = undefined;
+    this.#session = undefined;
+    await (leader ? leader.stop(graceMs) : session?.close());
+  }
+
+  status(): RelayStatus {
+    const lag = this.#lag();
+    return {
+      leader: this.#leader !== undefined,
+      lagRows: lag?.rows,
+      lagSeconds: lag?.seconds,
+      parkedKeys: this.#leader?.parkedKeys,
+      lastError: this.#roundError ?? this.#publishError,
+    };
+  }
+
+  async #round(): Promise<Next> {
+    try {
+      this.#leader ??= await this.#standBy();
+      const next = await this.#leader?.round();
+      this.#roundError = undefined;
+      return next ?? { afterMs: this.options.standbyMs ?? 1_000 };
+    } catch (error) {
+      this.#roundError = asError(error);
+      await this.#abandon();
+      throw error;
+    }
+  }
+
+  /** Asks for the lock once. */
+  async #standBy(): Promise<Leader | undefined> {
+    if (this.#session?.lost) await this.#abandon();
+    // A lost connection makes a round due: it fails, and this replica stands by again.
+    this.#session ??= await LockSession.open(this.options.connection, () => this.#loop.nudge());
+    if (!(await this.#session.tryLock())) return undefined;
+    await checkOutboxShape(this.#session);
+    const leader = await Leader.begin(this.#session, {
+      log: this.options.log,
+      publisher: this.#publisher,
+      limits: this.#limits,
+      logger: this.options.logger,
+      metrics: this.#metrics,
+      nowMs: this.#nowMs,
+      onProgress: () => this.#loop.nudge(),
+      onError: (error) => this.#onPublishError(error),
+      onPublished: () => (this.#publishError = undefined),
+    });
+    this.options.logger.info({}, 'relay: leads');
+    return leader;
+  }
+
+  async #abandon(): Promise<void> {
+    const [leader, session] = [this.#leader, this.#session];
+    this.#leader = undefined;
+    this.#session = undefined;
+    await (leader ? leader.abandon() : session?.close());
+  }
+
+  #onPublishError(error: unknown): void {
+    this.#publishError = asError(error);
+    this.options.logger.warn({ err: error }, 'relay: could not publish, trying again');
+  }
+
+  async #checkConnection(): Promise<void> {
+    const session = await LockSession.open(this.options.connection, ignore);
+    try {
+      const other = await LockSession.open(this.options.connection, ignore);
+      try {
+        await checkOutboxShape(session);
+        await checkSessionState(session, other, `relay ${session.pid}`);
+      } finally {
+        await other.close();
+      }
+    } finally {
+      await session.close();
+    }
+  }
+
+  #lag(): { rows: number; seconds: number } | undefined {
+    if (!this.#leader) return undefined;
+    const oldest = this.#leader.oldestRaisedAt;
+    const ageMs = oldest ? this.#clock.now().getTime() - oldest.getTime() : 0;
+    return { rows: this.#leader.lagRows, seconds: Math.max(0, ageMs / 1_000) };
+  }
+}
+
+const ignore = (): void => undefined;
+const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
