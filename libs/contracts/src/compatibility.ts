@@ -12,9 +12,17 @@ export interface SchemaProblem {
   readonly reason: string;
 }
 
+/** A type that is no union: its attributes by what this file asks of them. */
 interface Named {
-  readonly [attribute: string]: Json | undefined;
-  readonly type: Json;
+  readonly type: string;
+  readonly name?: string;
+  readonly aliases?: readonly string[];
+  readonly fields?: readonly Field[];
+  readonly items?: Json;
+  readonly values?: Json;
+  readonly symbols?: readonly string[];
+  readonly size?: number;
+  readonly default?: Json;
 }
 interface Field {
   readonly name: string;
@@ -43,10 +51,11 @@ class Resolved {
   #collect(schema: Json | undefined): void {
     if (Array.isArray(schema)) for (const branch of schema) this.#collect(branch);
     if (schema === null || typeof schema !== 'object' || Array.isArray(schema)) return;
-    if (typeof schema['name'] === 'string') this.#named.set(schema['name'], schema as unknown as Named);
-    for (const field of fieldsOf(schema)) this.#collect(field.type);
-    this.#collect(schema['items']);
-    this.#collect(schema['values']);
+    const node = schema as unknown as Named;
+    if (node.name !== undefined) this.#named.set(node.name, node);
+    for (const field of node.fields ?? []) this.#collect(field.type);
+    this.#collect(node.items);
+    this.#collect(node.values);
   }
 }
 
@@ -124,7 +133,7 @@ class Reading {
     if (isUnion(writer)) return writer.flatMap((branch) => this.problems(readerSchema, branch, path));
     if (isUnion(reader)) return this.#intoUnion(reader, writerSchema, path);
     if (reader.type !== writer.type)
-      return PROMOTIONS[String(reader.type)]?.includes(String(writer.type))
+      return PROMOTIONS[reader.type]?.includes(writer.type)
         ? []
         : [{ path, reason: `${label(writer)} can't be read as ${label(reader)}` }];
     return this.#sameType(reader, writer, path);
@@ -133,9 +142,9 @@ class Reading {
   #sameType(reader: Named, writer: Named, path: string): SchemaProblem[] {
     switch (reader.type) {
       case 'array':
-        return this.problems(reader['items'] as Json, writer['items'] as Json, `${path}[]`);
+        return this.problems(reader.items ?? null, writer.items ?? null, `${path}[]`);
       case 'map':
-        return this.problems(reader['values'] as Json, writer['values'] as Json, `${path}{}`);
+        return this.problems(reader.values ?? null, writer.values ?? null, `${path}{}`);
       case 'record':
       case 'error':
         return [...nameProblem(reader, writer, path), ...this.#fields(reader, writer, path)];
@@ -144,12 +153,12 @@ class Reading {
       case 'fixed':
         return [
           ...nameProblem(reader, writer, path),
-          ...(reader['size'] === writer['size']
+          ...(reader.size === writer.size
             ? []
             : [
                 {
                   path,
-                  reason: `fixed of ${Number(writer['size'])} bytes read as ${Number(reader['size'])}`,
+                  reason: `fixed of ${writer.size} bytes read as ${reader.size}`,
                 },
               ]),
         ];
@@ -159,11 +168,11 @@ class Reading {
   }
 
   #fields(reader: Named, writer: Named, path: string): SchemaProblem[] {
-    const pair = `${String(reader['name'])} ${String(writer['name'])}`;
+    const pair = `${reader.name} ${writer.name}`;
     if (this.#seen.has(pair)) return [];
     this.#seen.add(pair);
-    const written = fieldsOf(writer);
-    return fieldsOf(reader).flatMap((field) => {
+    const written = writer.fields ?? [];
+    return (reader.fields ?? []).flatMap((field) => {
       const at = path === '' ? field.name : `${path}.${field.name}`;
       const source =
         written.find(({ name }) => name === field.name) ??
@@ -187,22 +196,17 @@ class Reading {
 }
 
 function nameProblem(reader: Named, writer: Named, path: string): SchemaProblem[] {
-  const [mine, theirs] = [String(reader['name']), String(writer['name'])];
-  const aliases = (reader['aliases'] ?? []) as string[];
+  const { name: mine = '', aliases = [] } = reader;
+  const { name: theirs = '' } = writer;
   if (shortName(mine) === shortName(theirs) || aliases.includes(theirs)) return [];
   return [{ path, reason: `${theirs} can't be read as ${mine}: the names differ` }];
 }
 
 function symbolProblem(reader: Named, writer: Named, path: string): SchemaProblem[] {
-  if (reader['default'] !== undefined) return [];
-  const known = new Set(reader['symbols'] as string[]);
-  const missing = (writer['symbols'] as string[]).filter((symbol) => !known.has(symbol));
+  if (reader.default !== undefined) return [];
+  const missing = (writer.symbols ?? []).filter((symbol) => !reader.symbols?.includes(symbol));
   if (missing.length === 0) return [];
   return [{ path, reason: `symbol ${missing.join(', ')} is unknown and the enum has no default` }];
-}
-
-function fieldsOf(node: object): readonly Field[] {
-  return ((node as { fields?: unknown }).fields ?? []) as Field[];
 }
 
 function isUnion(node: Named | readonly Json[]): node is readonly Json[] {
@@ -210,7 +214,7 @@ function isUnion(node: Named | readonly Json[]): node is readonly Json[] {
 }
 
 function label(node: Named): string {
-  return typeof node['name'] === 'string' ? `${String(node.type)} ${node['name']}` : String(node.type);
+  return node.name === undefined ? node.type : `${node.type} ${node.name}`;
 }
 
 function shortName(name: string): string {

@@ -40,3 +40,32 @@ export class EventTooLargeError extends TerminalError {
 
 /** Bytes that can't be read: a malformed frame or body, or a writer schema that the reader's can't resolve. */
 export class UnreadableEventError extends TerminalError {}
+
+/** A registry's answer to an id that it never gave. */
+export class UnknownSchemaIdError extends TerminalError {
+  constructor(
+    readonly id: number,
+    options?: ErrorOptions,
+  ) {
+    super(
+      `schema id ${id} is unknown to the registry: it was rebuilt, or the record comes from another one; ` +
+        'events of ours can be replayed from their outbox',
+      options,
+    );
+  }
+}
+
+/** A registry's refusal of a schema: not FULL_TRANSITIVE with what its subject holds, or no valid schema. */
+export class SchemaRefusedError extends TerminalError {
+  constructor(
+    readonly subject: string,
+    /** Path and reason of each problem: `palette[].share: string can't be read as double`. */
+    readonly problems: readonly string[],
+    options?: ErrorOptions,
+  ) {
+    super(
+      `${subject} refuses the schema: ${problems.join('; ')}. A breaking change is a new event name`,
+      options,
+    );
+  }
+}

@@ -11,6 +11,8 @@ export { defineEvent, type EventDefinition } from './define-event.js';
 export {
   EventTooLargeError,
   InvalidPayloadError,
+  SchemaRefusedError,
+  UnknownSchemaIdError,
   UnreadableEventError,
   type PayloadProblem,
 } from './errors.js';
@@ -20,3 +22,5 @@ export { canonicalForm, fingerprintOf } from './fingerprint.js';
 export { frame, unframe } from './framing.js';
 export { cloudEventHeaders, parseEventHeaders, type EventHeaders, type PublishedEvent } from './headers.js';
 export type { SchemaRegistry } from './registry.js';
+export { ConfluentRegistry, type ConfluentRegistryOptions } from './registry/confluent.js';
+export { PostgresRegistry, type PostgresRegistryOptions } from './registry/postgres.js';

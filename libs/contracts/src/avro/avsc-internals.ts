@@ -1,3 +1,4 @@
+/* oxlint-disable no-underscore-dangle -- the names are those of avsc */
 /**
  * What we use of avsc 5.7.9 beyond its public typings: the methods that its own types override. One place, so that an
  * upgrade has one place to check.

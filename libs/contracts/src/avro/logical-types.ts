@@ -1,3 +1,4 @@
+/* oxlint-disable no-underscore-dangle -- the names are those of avsc */
 import { isType, LogicalType, type AvscType, type OpenResolver, type Tap } from './avsc-internals.js';
 
 /** What a logical type's schema node may hold beside `type`. */

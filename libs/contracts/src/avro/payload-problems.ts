@@ -1,3 +1,4 @@
+/* oxlint-disable no-underscore-dangle -- the names are those of avsc */
 import type { PayloadProblem } from '../errors.js';
 import { isType, type AvscType } from './avsc-internals.js';
 import { branchOf } from './safe-types.js';
@@ -100,7 +101,8 @@ function shown(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
-  if (typeof value !== 'object' || value === null) return String(value);
+  if (value === null || typeof value === 'number' || typeof value === 'boolean') return String(value);
+  if (typeof value !== 'object') return `a ${typeof value}`;
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'an invalid Date' : 'a Date';
   if (Buffer.isBuffer(value)) return `a Buffer of ${value.length} bytes`;

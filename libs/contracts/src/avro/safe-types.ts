@@ -1,3 +1,4 @@
+/* oxlint-disable no-underscore-dangle -- the names are those of avsc */
 /**
  * avsc's own types where they are wrong or can be hurt by bytes or values from outside:
  * - T1 `long` is a bigint, exact over 64 bits;
@@ -93,7 +94,13 @@ export class ClosedUnionType extends WrappedUnionType {
       hook?.(value, this as unknown as AvscType);
       return false;
     }
-    return parentOf<AvscType>(WrappedUnionType)._check.call(this as never, value, flags, hook, path);
+    return (WrappedUnionType.prototype as unknown as AvscType)._check.call(
+      this as never,
+      value,
+      flags,
+      hook,
+      path,
+    );
   }
 }
 
@@ -165,10 +172,6 @@ export class BoundedMapType extends MapType {
         (this as unknown as Elements).valuesType._skip(tap);
       }
   }
-}
-
-function parentOf<T>(constructor: { prototype: unknown }): T {
-  return constructor.prototype as T;
 }
 
 export const BIG_LONG = new BigLongType();

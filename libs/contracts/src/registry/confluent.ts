@@ -1,0 +1,129 @@
+import { TransientError } from '@aura/platform';
+import confluent from '@kafkajs/confluent-schema-registry';
+import { transitiveProblems } from '../compatibility.js';
+import { SchemaRefusedError, UnknownSchemaIdError } from '../errors.js';
+import type { AvroSchema } from '../event.js';
+import type { SchemaRegistry } from '../registry.js';
+import { SchemaCache } from './schema-cache.js';
+
+export interface ConfluentRegistryOptions {
+  /** Base address of the Confluent-compatible API. */
+  readonly url: string;
+  readonly auth?: { readonly username: string; readonly password: string };
+  /** For one HTTP request. Default 5,000. */
+  readonly timeoutMs?: number;
+}
+
+const LEVEL = 'FULL_TRANSITIVE';
+
+/** The part of the client's own HTTP client that its public methods do not reach: raw schemas, and a subject's level. */
+interface RawApi {
+  readonly Schema: { find(query: { id: number }): Promise<{ data(): { schema: string } }> };
+  readonly Subject: {
+    config(query: { subject: string }): Promise<{ data(): { compatibilityLevel: string } }>;
+    updateConfig(query: { subject: string; body: { compatibility: string } }): Promise<unknown>;
+    latestVersion(query: { subject: string }): Promise<{ data(): { schema: string } }>;
+  };
+}
+
+/**
+ * A Confluent-compatible registry over HTTP. Requests are tried three times by the client; then `TransientError`.
+ * Sets a subject's level to FULL_TRANSITIVE before its first schema and refuses to register under another one.
+ */
+export class ConfluentRegistry implements SchemaRegistry {
+  readonly #client: InstanceType<typeof confluent.SchemaRegistry>;
+  readonly #api: RawApi;
+  readonly #cache = new SchemaCache({
+    fetchSchema: (id) => this.#fetch(id),
+    registerSchema: (subject, schema) => this.#register(subject, schema),
+  });
+
+  constructor({ url, auth, timeoutMs = 5_000 }: ConfluentRegistryOptions) {
+    this.#client = new confluent.SchemaRegistry({
+      host: url,
+      ...(auth ? { auth } : {}),
+      retry: { retries: 2, maxRetryTimeInSecs: 1, initialRetryTimeInSecs: 0.05 },
+      middlewares: [
+        () => ({
+          prepareRequest: (next) => next().then((request) => request.enhance({ timeout: timeoutMs })),
+        }),
+      ],
+    });
+    // Its getSchema gives a compiled type without logical types, defaults' spelling and attributes: we need the text.
+    this.#api = (this.#client as unknown as { api: RawApi }).api;
+  }
+
+  register(subject: string, schema: AvroSchema): Promise<number> {
+    return this.#cache.register(subject, schema);
+  }
+
+  schemaById(id: number): Promise<AvroSchema> {
+    return this.#cache.schemaById(id);
+  }
+
+  async close(): Promise<void> {}
+
+  async #fetch(id: number): Promise<AvroSchema> {
+    try {
+      return parse((await this.#api.Schema.find({ id })).data().schema);
+    } catch (cause) {
+      if (statusOf(cause) === 404) throw new UnknownSchemaIdError(id, { cause });
+      throw away(`schema ${id} can't be fetched`, cause);
+    }
+  }
+
+  async #register(subject: string, schema: AvroSchema): Promise<number> {
+    try {
+      await this.#setLevel(subject);
+      const text = { type: confluent.SchemaType.AVRO, schema: JSON.stringify(schema) } as const;
+      const { id } = await this.#client.register(text, {
+        subject,
+        compatibility: confluent.COMPATIBILITY.FULL_TRANSITIVE,
+      });
+      return id;
+    } catch (cause) {
+      if (cause instanceof SchemaRefusedError) throw cause;
+      const status = statusOf(cause);
+      if (status === 409)
+        throw new SchemaRefusedError(subject, await this.#why(subject, schema, cause), { cause });
+      if (status === 422) throw new SchemaRefusedError(subject, [(cause as Error).message], { cause });
+      throw away(`${subject} can't be registered`, cause);
+    }
+  }
+
+  /** Before the first schema: registries start at BACKWARD or NONE, and the client refuses to differ. */
+  async #setLevel(subject: string): Promise<void> {
+    try {
+      const { compatibilityLevel } = (await this.#api.Subject.config({ subject })).data();
+      if (compatibilityLevel === LEVEL) return;
+      throw new SchemaRefusedError(subject, [
+        `its compatibility level is ${compatibilityLevel}: set it to ${LEVEL} in the registry`,
+      ]);
+    } catch (error) {
+      if (statusOf(error) !== 404) throw error;
+      await this.#api.Subject.updateConfig({ subject, body: { compatibility: LEVEL } });
+    }
+  }
+
+  /** Registries word a refusal as they like, often without the field: ours is asked where the latest one refuses. */
+  async #why(subject: string, schema: AvroSchema, refusal: unknown): Promise<string[]> {
+    const { schema: latest } = (await this.#api.Subject.latestVersion({ subject })).data();
+    const problems = transitiveProblems(schema, [parse(latest)]);
+    if (problems.length === 0) return [(refusal as Error).message];
+    return problems.map(({ path, reason }) => (path === '' ? reason : `${path}: ${reason}`));
+  }
+}
+
+function parse(text: string): AvroSchema {
+  return JSON.parse(text) as AvroSchema;
+}
+
+function statusOf(error: unknown): number | undefined {
+  const status = (error as { status?: unknown }).status;
+  return typeof status === 'number' ? status : undefined;
+}
+
+/** The client reports a refused connection and a time-out as status 400, so that only a clear refusal is final. */
+function away(what: string, cause: unknown): TransientError {
+  return new TransientError(`${what}: the schema registry does not answer as it should`, { cause });
+}
