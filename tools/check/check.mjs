@@ -16,6 +16,7 @@ const CHECKS = [
   ['limits', ['tools/check/limits.mjs']],
   ['docs', ['tools/check/docs.mjs']],
   ['types', [...bin('typescript7/bin/tsc'), '--build', 'tsconfig.json']],
+  ['codegen', ['tools/codegen/codegen.mjs', '--check']],
 ];
 
 const summary = { passed: 0, failed: 0, skipped: [] };

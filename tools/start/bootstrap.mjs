@@ -9,7 +9,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { buildAll } from './build.mjs';
+import { build } from './build.mjs';
 import { install, isInstalled } from './install.mjs';
 import { withLock } from './lock.mjs';
 import { checkMachine, workspaceNode } from './node-version.mjs';
@@ -21,17 +21,17 @@ export const CLONE = resolve(fileURLToPath(new URL('../..', import.meta.url)));
 /**
  * Makes the clone ready to run.
  *
- * @param {{ build?: string[] }} [options] projects to build with what they need; default: all
+ * @param {{ projects?: string[] }} [options] what to build, with what it needs; default: everything
  * @returns {Promise<string>} the path of the Node 24 to run things with
  */
-export async function bootstrap({ build } = {}) {
+export async function bootstrap({ projects } = {}) {
   checkMachine();
   return withLock(
     join(CLONE, '.aura/bootstrap.lock'),
     async () => {
       if (!isInstalled(CLONE)) await install(CLONE);
       const node = workspaceNode(CLONE);
-      await buildAll(CLONE, node, build);
+      await build(CLONE, node, projects);
       return node;
     },
     { onWait: sayWaiting },

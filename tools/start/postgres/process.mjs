@@ -157,7 +157,7 @@ function writeSettings(dataDir, user, port, durable) {
 /** Postgres's programs tell their troubles in text only. */
 function explained(output, dataDir) {
   const said = output.trim().split('\n').slice(-6).join('\n');
-  if (/No space left on device|Disk quota exceeded/.test(output))
+  if (/No space left on device|Disk quota exceeded|Check free disk space/.test(output))
     return fileProblem({ code: 'ENOSPC' }, dataDir);
   if (/Read-only file system/.test(output)) return fileProblem({ code: 'EROFS' }, dataDir);
   if (/wrong ownership|Permission denied/.test(output))

@@ -26,7 +26,10 @@ export function serverUser(dataDir) {
 
 function ownerOf(dataDir) {
   const stat = dataDir && statSync(dataDir, { throwIfNoEntry: false });
-  return stat && stat.uid !== 0 ? { name: `user ${stat.uid}`, uid: stat.uid, gid: stat.gid } : null;
+  if (!stat || stat.uid === 0) return null;
+  const { uid, gid } = stat;
+  const id = spawnSync('id', ['-nu', String(uid)], { encoding: 'utf8' });
+  return { name: id.status === 0 ? id.stdout.trim() : `user ${uid}`, uid, gid };
 }
 
 /**
