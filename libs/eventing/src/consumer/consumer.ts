@@ -1,0 +1,292 @@
+/**
+ * One service's member of its consumer group.
+ *
+ * M1 the service's database decides where a partition starts (H5); the log's copy of positions is never asked;
+ * M2 whoever is assigned a partition raises its epoch before the first record; a unit runs under the epochs of its start;
+ * M3 what no handler wants is dropped before the database; its offsets are saved with the next unit, or a little later;
+ * M4 a partition that can't go on is shown as stalled, never moved; the others flow.
+ */
+import { HEADER, type Contracts, type SchemaRegistry } from '@aura/contracts';
+import type {
+  Batch,
+  DeliveryContext,
+  EventLog,
+  LogRecord,
+  Position,
+  Subscription,
+  TopicPartition,
+} from '@aura/event-log';
+import { InvariantError, Loop, type Logger } from '@aura/platform';
+import { randomUUID } from 'node:crypto';
+import { backoffMs } from '../tasks/task.js';
+import type { UnitOfWorkContext } from '../unit-of-work/unit-of-work.js';
+import { Deliveries } from './deliveries.js';
+import type { Delivery } from './delivery.js';
+import { finishByHalves, Progress } from './halving.js';
+import type { Handlers } from './handlers.js';
+import { InboxUpkeep } from './inbox-upkeep.js';
+import { consumerMetrics, type ConsumerMetrics } from './metrics.js';
+import {
+  knownPartitions,
+  releasePartitions,
+  savePositions,
+  StaleOwnerError,
+  takePartitions,
+} from './offsets.js';
+import { keyOf, Ownership, type StalledPartition } from './ownership.js';
+import { pause } from './pause.js';
+import { readRecord } from './reading.js';
+import { transact } from './transact.js';
+
+export interface ConsumerLimits {
+  /** Events of one unit. Default 500. */
+  readonly maxEvents?: number;
+  /** Bytes of one unit. Default 4 MiB. */
+  readonly maxBytes?: number;
+  /** A member that the log has not heard of for this long loses its partitions (ms). Default: the log's. */
+  readonly sessionTimeoutMs?: number;
+  /** Longest wait between two tries while database or registry are away (ms). Default 10,000; the first: 100. */
+  readonly maxBackoffMs?: number;
+  readonly initialBackoffMs?: number;
+  /** How long positions of records that nobody wants may stay unsaved (ms). Default 5,000. */
+  readonly saveSkippedMs?: number;
+}
+
+export interface ConsumerOptions {
+  /** The service's name: what inbox, offsets and letters belong to. Renaming it is a migration. */
+  readonly group: string;
+  readonly log: EventLog;
+  readonly registry: Pick<SchemaRegistry, 'schemaById'>;
+  readonly contracts: Contracts;
+  readonly handlers: Handlers;
+  /** Its pool sets `lock_timeout` and `statement_timeout`: they bound a unit's time. */
+  readonly units: UnitOfWorkContext;
+  readonly logger: Logger;
+  /** Names this process in `consumer_offset.owner`. Default: random. */
+  readonly instance?: string;
+  readonly limits?: ConsumerLimits;
+}
+
+/** For readiness and for people. */
+export interface ConsumerStatus {
+  readonly assigned: readonly TopicPartition[];
+  /** Part of its group, with a living loop. */
+  readonly running: boolean;
+  /** Assigned partitions that stand still until somebody acts, with the reason. */
+  readonly stalledPartitions: readonly StalledPartition[];
+  /** Of the last failed unit, until one goes through. */
+  readonly lastError: Error | undefined;
+}
+
+/**
+ * Applies the events of a service's topics, through its handlers.
+ *
+ * Guarantees: E3 (once per group), E5, E6, E7, E8; order per key (E2). Limits: what is read of the log before it has to wait is
+ * bounded by `limits`; a failed event's attempts are not repeated by itself yet: it waits in sight (`listParked`).
+ */
+export class Consumer {
+  readonly #ownership = new Ownership();
+  readonly #metrics: ConsumerMetrics;
+  readonly #upkeep: InboxUpkeep;
+  readonly #saver: Loop;
+  readonly #instance: string;
+  readonly #backoff: { initialBackoffMs: number; maxBackoffMs: number };
+  #subscription: Subscription | undefined;
+  #lastError: Error | undefined;
+
+  constructor(private readonly options: ConsumerOptions) {
+    const { group, units, logger, limits } = options;
+    this.#instance = options.instance ?? randomUUID();
+    this.#metrics = consumerMetrics(group);
+    this.#upkeep = new InboxUpkeep(units, logger);
+    this.#backoff = {
+      initialBackoffMs: limits?.initialBackoffMs ?? 100,
+      maxBackoffMs: limits?.maxBackoffMs ?? 10_000,
+    };
+    this.#saver = new Loop({
+      name: `consumer positions of ${group}`,
+      idleMs: limits?.saveSkippedMs ?? 5_000,
+      round: async () => {
+        await this.#saveSkipped();
+        return 'wait';
+      },
+      onError: (err) => logger.warn({ err, group }, 'consumer: positions not saved yet, trying again'),
+    });
+  }
+
+  /** Joins the group; resolves when the member runs. Does nothing in a service without handlers. Call once. */
+  async start(): Promise<void> {
+    const topics = this.options.handlers.topics();
+    if (topics.length === 0) return;
+    if (this.#subscription)
+      throw new InvariantError(`the consumer of ${this.options.group} was started twice`);
+    const { limits, logger, group } = this.options;
+    this.#upkeep.start();
+    this.#saver.start();
+    this.#subscription = await this.options.log.subscribe({
+      group,
+      topics,
+      onAssigned: (partitions) => this.#onAssigned(partitions),
+      onRevoked: (partitions, clean) => this.#onRevoked(partitions, clean),
+      onBatches: (batches, context) => this.#onBatches(batches, context),
+      onPartitionError: (partition, err) => {
+        this.#ownership.stall(partition, err);
+        logger.error({ err, group, ...partition }, 'consumer: a partition stands still, it is not moved');
+      },
+      onError: (err) => {
+        this.#lastError = err;
+        logger.warn({ err, group }, 'consumer: the log is in trouble, it goes on by itself');
+      },
+      maxRecords: limits?.maxEvents ?? 500,
+      maxBytes: limits?.maxBytes ?? 4 * 1024 * 1024,
+      ...(limits?.sessionTimeoutMs ? { sessionTimeoutMs: limits.sessionTimeoutMs } : {}),
+    });
+  }
+
+  /** Stops fetching, finishes the unit under way, releases the partitions, leaves the group. Idempotent. */
+  async stop(): Promise<void> {
+    await this.#subscription?.stop();
+    await this.#saver.stop();
+    await this.#upkeep.stop();
+  }
+
+  status(): ConsumerStatus {
+    return {
+      assigned: this.#ownership.assigned(),
+      running: this.#subscription?.healthy() ?? false,
+      stalledPartitions: this.#ownership.stalled(),
+      lastError: this.#lastError,
+    };
+  }
+
+  /** M1, M2. Rejects while the database is away: the log asks again, and delivers nothing meanwhile. */
+  async #onAssigned(partitions: readonly TopicPartition[]): Promise<readonly Position[]> {
+    const { units, group, logger } = this.options;
+    await this.#upkeep.ready();
+    const starts = await this.#starts(partitions);
+    const owned = await transact(units, `the assignment of partitions to ${group}`, (client) =>
+      takePartitions(client, group, this.#instance, starts),
+    );
+    this.#ownership.take(owned);
+    logger.info({ group, partitions: owned.length }, 'consumer: partitions assigned');
+    return owned;
+  }
+
+  /** Where each would start if the group has no row for it: a new group, a new topic, or a partition that was added. */
+  async #starts(partitions: readonly TopicPartition[]): Promise<Position[]> {
+    const { units, group, log, logger } = this.options;
+    const topics = [...new Set(partitions.map(({ topic }) => topic))];
+    const rows = await transact(units, `a look at the offsets of ${group}`, (client) =>
+      knownPartitions(client, group, topics),
+    );
+    const known = new Set(rows.map(keyOf));
+    const firsts = new Map<string, bigint>();
+    for (const topic of topics) {
+      if (partitions.every((p) => p.topic !== topic || known.has(keyOf(p)))) continue;
+      for (const { partition, first } of await this.options.log.bounds(topic))
+        firsts.set(keyOf({ topic, partition }), first);
+      logger.info({ group, topic, log: log.kind }, 'consumer: new here, starts at the first record kept');
+    }
+    return partitions.map((p) => ({ ...p, offset: firsts.get(keyOf(p)) ?? 0n }));
+  }
+
+  async #onRevoked(partitions: readonly TopicPartition[], clean: boolean): Promise<void> {
+    const { units, group, logger } = this.options;
+    const owned = this.#ownership.drop(partitions);
+    if (!clean || owned.length === 0) return;
+    await transact(units, `the release of partitions of ${group}`, (client) =>
+      releasePartitions(client, group, owned),
+    ).catch((err: unknown) => {
+      // Not marked as released: their next owner will be careful, which is all that is lost.
+      logger.warn({ err, group }, 'consumer: partitions given back without a mark');
+    });
+  }
+
+  async #onBatches(batches: readonly Batch[], { signal }: DeliveryContext): Promise<readonly Position[]> {
+    const epochs = this.#ownership.epochs();
+    const mine = batches.filter((batch) => epochs.has(keyOf(batch)));
+    // M4. Stalled, or another owner's by now: nothing of it is done, and it must not be delivered in a busy loop.
+    if (mine.length < batches.length)
+      this.#subscription?.pause(batches.filter((batch) => !epochs.has(keyOf(batch))));
+    const progress = new Progress(mine);
+    const wanted = this.#drop(mine, progress);
+    const deliveries = await this.#read(wanted, signal);
+    if (!signal.aborted) await finishByHalves(deliveries, this.#deliveries(epochs, progress, signal));
+    const positions = progress.positions();
+    this.#ownership.reached(positions);
+    return positions;
+  }
+
+  /** M3. What some handler wants, in arrival order; the rest is finished. */
+  #drop(batches: readonly Batch[], progress: Progress): LogRecord[] {
+    const { handlers } = this.options;
+    const wanted: LogRecord[] = [];
+    const skipped: LogRecord[] = [];
+    for (const { records } of batches)
+      for (const record of records) {
+        const takers = handlers.of(record.headers[HEADER.type] ?? '');
+        (takers.length > 0 ? wanted : skipped).push(record);
+      }
+    progress.finish(skipped);
+    this.#metrics.skipped(skipped.length);
+    return wanted;
+  }
+
+  /** Up to the first record whose schema can't be asked for now: what stands before it goes first. Waits where nothing does. */
+  async #read(wanted: readonly LogRecord[], signal: AbortSignal): Promise<Delivery[]> {
+    const { units, logger, group } = this.options;
+    const deliveries: Delivery[] = [];
+    for (let failures = 1; ; failures++)
+      try {
+        for (const record of wanted)
+          deliveries.push(await readRecord(this.options, record, units.clock.now()));
+        return deliveries;
+      } catch (err) {
+        this.#noteOutcome(err);
+        if (deliveries.length > 0 || signal.aborted) return deliveries;
+        const afterMs = backoffMs(failures, Math.random(), this.#backoff);
+        logger.warn({ err, group, afterMs }, 'consumer: a schema can’t be asked for now, waiting');
+        await pause(afterMs, signal);
+      }
+  }
+
+  #deliveries(epochs: ReadonlyMap<string, bigint>, progress: Progress, signal: AbortSignal): Deliveries {
+    const { group, handlers, units, logger } = this.options;
+    const context = {
+      group,
+      handlers,
+      units,
+      logger,
+      metrics: this.#metrics,
+      backoff: this.#backoff,
+      owned: (position: Position) => ({ ...position, epoch: epochs.get(keyOf(position)) ?? 0n }),
+      onSaved: this.#ownership.saved.bind(this.#ownership),
+      onOutcome: (error: unknown) => this.#noteOutcome(error),
+      onStale: (error: StaleOwnerError) => {
+        for (const partition of error.partitions)
+          this.#ownership.stall(partition, error, epochs.get(keyOf(partition)));
+        this.options.logger.warn({ err: error, group }, 'consumer: another member owns these partitions');
+      },
+    };
+    return new Deliveries(context, progress, signal);
+  }
+
+  #noteOutcome(error: unknown): void {
+    this.#lastError = error === undefined || error instanceof Error ? error : new Error(String(error));
+  }
+
+  async #saveSkipped(): Promise<void> {
+    const { units, group } = this.options;
+    const positions = this.#ownership.unsaved();
+    if (positions.length === 0) return;
+    try {
+      await transact(units, `positions of ${group}`, (client) => savePositions(client, group, positions));
+      this.#ownership.saved(positions);
+    } catch (error) {
+      if (!(error instanceof StaleOwnerError)) throw error;
+      for (const { topic, partition, epoch } of positions)
+        if (error.partitions.some((p) => keyOf(p) === keyOf({ topic, partition })))
+          this.#ownership.stall({ topic, partition }, error, epoch);
+    }
+  }
+}

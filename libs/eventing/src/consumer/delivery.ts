@@ -1,0 +1,61 @@
+import { derivedId, type EventEnvelope } from '@aura/contracts';
+import type { LogRecord } from '@aura/event-log';
+
+/** A record that some handler of this service wants, on its way through a unit. */
+export type Delivery = ReadableDelivery | RefusedDelivery;
+
+export interface ReadableDelivery {
+  readonly record: LogRecord;
+  /** What the inbox remembers. */
+  readonly id: string;
+  readonly event: EventEnvelope;
+}
+
+/** Can't go on: unreadable, or a handler threw. The next unit parks it with its key. */
+export interface RefusedDelivery {
+  readonly record: LogRecord;
+  readonly id: string;
+  readonly refusal: unknown;
+}
+
+export function isRefused(delivery: Delivery): delivery is RefusedDelivery {
+  return 'refusal' in delivery;
+}
+
+/** What order is kept within: one key of one topic. */
+export interface Lane {
+  readonly topic: string;
+  readonly key: string;
+}
+
+/** A lane as a key of sets and maps: a topic holds no line feed, so no two lanes share one. */
+export function laneKey({ topic, key }: Lane): string {
+  return `${topic}\n${key}`;
+}
+
+/** For keys and ids: by code units, the same on every replica whatever its locale. */
+export function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+const LONG_AGO = '00000000-0000-7000-8000-000000000000';
+
+/**
+ * The id under which the inbox remembers a record that has no usable id of its own: a function of its place in the log, so
+ * that its redelivery is recognised. Its time is 1970: it lives in the inbox's DEFAULT partition and never stands in the
+ * way of a day that has to be made (H50).
+ */
+export function standInId({ topic, partition, offset }: LogRecord): string {
+  return derivedId({ causeId: LONG_AGO, group: `unreadable:${topic}/${partition}/${offset}`, ordinal: 0 });
+}
+
+/** H2. One delivery per id: the first copy. The inbox gives an id back once, whoever of its copies was meant. */
+export function firstCopies(deliveries: readonly Delivery[]): Delivery[] {
+  const seen = new Set<string>();
+  return deliveries.filter(({ id }) => !seen.has(id) && seen.add(id));
+}
+
+/** Each lane of `deliveries` once. */
+export function lanesOf(deliveries: readonly Delivery[]): Lane[] {
+  return [...new Map(deliveries.map(({ record }) => [laneKey(record), record])).values()];
+}

@@ -1,0 +1,99 @@
+import type { EventEnvelope } from '@aura/contracts';
+import { traceContext } from '@aura/platform';
+import {
+  context,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  type Link,
+  type Span,
+} from '@opentelemetry/api';
+import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
+import type { Call } from './calls.js';
+import { setWork } from './set-work.js';
+
+const tracer = trace.getTracer('@aura/eventing');
+/** A span of a set names at most this many of its events: exporters cut longer lists anyway. */
+const MAX_LINKS = 64;
+
+/** Makes one call of a unit, in the trace of its event; throws `SwallowedSqlError` naming the handler (H1). */
+export async function makeCall(unit: UnitOfWork, call: Call, group: string, batch: Span): Promise<void> {
+  if ('events' in call) await handleSet(unit, call, group, batch);
+  else await handleEach(unit, call, group, batch);
+  await unit.assertHealthy(call.handler.name);
+}
+
+/** Each event keeps its own parent: what caused it, not what happened to arrive beside it. The unit is a link. */
+function handleEach(
+  unit: UnitOfWork,
+  { handler, event }: Extract<Call, { event: EventEnvelope }>,
+  group: string,
+  batch: Span,
+): Promise<void> {
+  const options = {
+    kind: SpanKind.CONSUMER,
+    attributes: { ...attributesOf(handler.name, event, group), 'messaging.message.id': event.id },
+    links: [{ context: batch.spanContext() }],
+  };
+  return context.with(traceContext(event.headers, ROOT_CONTEXT), () =>
+    tracer.startActiveSpan(`aura.handle ${event.type}`, options, (span) =>
+      ended(span, () => handler.handle(event, unit.work({ kind: 'event', event, group }))),
+    ),
+  );
+}
+
+/**
+ * A set has no one parent: its span belongs to the unit and links to its events. It is not made active, so that what the
+ * handler raises goes on in the trace of the event that it names as cause.
+ */
+function handleSet(
+  unit: UnitOfWork,
+  { handler, events }: Extract<Call, { events: readonly EventEnvelope[] }>,
+  group: string,
+  batch: Span,
+): Promise<void> {
+  const [first] = events;
+  if (!first) return Promise.resolve();
+  const span = tracer.startSpan(
+    `aura.handle ${first.type}`,
+    {
+      kind: SpanKind.CONSUMER,
+      attributes: {
+        ...attributesOf(handler.name, first, group),
+        'messaging.batch.message_count': events.length,
+      },
+      links: events.slice(0, MAX_LINKS).flatMap(linkTo),
+    },
+    trace.setSpan(ROOT_CONTEXT, batch),
+  );
+  const work = setWork(unit, first, group, handler.name);
+  return context.with(ROOT_CONTEXT, () => ended(span, () => handler.handle(events, work)));
+}
+
+function attributesOf(handler: string, event: EventEnvelope, group: string): Record<string, string> {
+  return {
+    'aura.handler': handler,
+    'messaging.operation.type': 'process',
+    'messaging.destination.name': event.topic,
+    'messaging.destination.partition.id': String(event.partition),
+    'messaging.consumer.group.name': group,
+  };
+}
+
+function linkTo(event: EventEnvelope): Link[] {
+  const linked = trace.getSpanContext(traceContext(event.headers, ROOT_CONTEXT));
+  return linked ? [{ context: linked }] : [];
+}
+
+async function ended(span: Span, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    span.recordException(error instanceof Error ? error : String(error));
+    span.setStatus({ code: SpanStatusCode.ERROR });
+    throw error;
+  } finally {
+    span.end();
+  }
+}

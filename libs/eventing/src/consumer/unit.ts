@@ -1,0 +1,133 @@
+/**
+ * One unit: everything that arrived together, in one transaction. The order of its statements is the rule:
+ *
+ * N1 the first copy of each event id (H2), then the inbox: what it knows is dropped (E3, E7);
+ * N2 the parked keys, locked in a statement of their own after the inbox insert (H13); what must wait becomes letters;
+ * N3 the rows that handlers declared, one sorted statement per lock (H18);
+ * N4 the handlers; after each the transaction is still healthy, or its name is known (H1);
+ * N5 tasks, offsets under the epoch that is ours (E3), outbox, COMMIT: all of it, or nothing (E1, E8).
+ */
+import type { Span } from '@opentelemetry/api';
+import { context, ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api';
+import { run, TransientError } from '@aura/platform';
+import { lockParked, park } from '../letters/letter-store.js';
+import { putAside } from '../letters/parking.js';
+import { UnitOfWork, type UnitOfWorkContext } from '../unit-of-work/unit-of-work.js';
+import { planCalls, planLocks } from './calls.js';
+import { firstCopies, lanesOf, type Delivery } from './delivery.js';
+import type { Handlers } from './handlers.js';
+import { makeCall } from './handling.js';
+import { rememberNew } from './inbox.js';
+import { savePositions, type OwnedPosition } from './offsets.js';
+
+const tracer = trace.getTracer('@aura/eventing');
+
+export interface UnitContext {
+  readonly group: string;
+  readonly handlers: Handlers;
+  readonly units: UnitOfWorkContext;
+}
+
+/** What became of the deliveries of one unit. */
+export interface UnitOutcome {
+  readonly applied: number;
+  readonly duplicates: number;
+  /** Letters: events that failed, and events that wait behind one. */
+  readonly parked: number;
+}
+
+/**
+ * Handles `deliveries` and saves `positions`, or does nothing at all and throws: `StaleOwnerError`, a handler's error, or
+ * the database's. An error on a connection that broke is a `TransientError`, whatever it looked like.
+ */
+export async function runUnit(
+  unitContext: UnitContext,
+  deliveries: readonly Delivery[],
+  positions: readonly OwnedPosition[],
+): Promise<UnitOutcome> {
+  const attributes = {
+    'messaging.consumer.group.name': unitContext.group,
+    'messaging.batch.message_count': deliveries.length,
+  };
+  const span = tracer.startSpan('aura.unit', { root: true, attributes });
+  try {
+    return await context.with(trace.setSpan(ROOT_CONTEXT, span), () =>
+      inTransaction(unitContext, deliveries, positions, span),
+    );
+  } catch (error) {
+    span.setStatus({ code: SpanStatusCode.ERROR });
+    throw error;
+  } finally {
+    span.end();
+  }
+}
+
+/** True when the database takes a transaction now. */
+export async function databaseAnswers(units: UnitOfWorkContext): Promise<boolean> {
+  try {
+    const unit = await UnitOfWork.begin(units);
+    const answered = unit.client.query('select 1').then(
+      () => true,
+      () => false,
+    );
+    return (await answered) && (await unit.rollback());
+  } catch {
+    // Why it does not answer was the error that made us ask.
+    return false;
+  }
+}
+
+async function inTransaction(
+  { group, handlers, units }: UnitContext,
+  deliveries: readonly Delivery[],
+  positions: readonly OwnedPosition[],
+  batch: Span,
+): Promise<UnitOutcome> {
+  const unit = await begin(units);
+  try {
+    const outcome = await apply(unit, group, handlers, deliveries, batch);
+    await unit.commit(`a unit of ${group}`, () => savePositions(unit.client, group, positions)); // N5
+    return outcome;
+  } catch (error) {
+    if (await unit.rollback()) throw error;
+    throw new TransientError('the connection to the database broke during a unit', { cause: error });
+  }
+}
+
+async function begin(units: UnitOfWorkContext): Promise<UnitOfWork> {
+  try {
+    return await UnitOfWork.begin(units);
+  } catch (cause) {
+    throw new TransientError('no transaction could be begun: the database is away or its pool is exhausted', {
+      cause,
+    });
+  }
+}
+
+async function apply(
+  unit: UnitOfWork,
+  group: string,
+  handlers: Handlers,
+  deliveries: readonly Delivery[],
+  batch: Span,
+): Promise<UnitOutcome> {
+  const { client } = unit;
+  const copies = firstCopies(deliveries); // N1
+  const unknown = await rememberNew(
+    client,
+    group,
+    copies.map(({ id }) => id),
+  );
+  const arrived = copies.filter(({ id }) => unknown.has(id));
+  const duplicates = deliveries.length - arrived.length;
+  if (arrived.length === 0) return { applied: 0, duplicates, parked: 0 };
+
+  const parked = await lockParked(client, group, lanesOf(arrived)); // N2
+  const { handle, letters, marks } = putAside(arrived, parked);
+  if (letters.length > 0) await park(client, group, marks, letters);
+
+  const handlersOf = (type: string) => handlers.of(type);
+  for (const { statement, keys } of planLocks(handle, handlersOf)) await run(client, statement, [keys]); // N3
+  for (const call of planCalls(handle, handlersOf)) await makeCall(unit, call, group, batch); // N4
+  return { applied: handle.length, duplicates, parked: letters.length };
+}
