@@ -1,6 +1,7 @@
 import { testDatabase } from '@aura/testing';
 import { postgresLog } from '../src/index.js';
 import { describeEventLog } from './conformance/index.js';
+import { ownPostgres } from './own-postgres.js';
 
 describeEventLog('Postgres', async () => {
   const database = await testDatabase('event_log');
@@ -12,6 +13,7 @@ describeEventLog('Postgres', async () => {
     child: { module: new URL('open-postgres.ts', import.meta.url), config: options },
     deleteBefore: (topic, partition, before) => admin.deleteBefore(topic, partition, before),
     sessionTimeoutMs: 1_500,
+    ownServer: ownPostgres,
     close: async () => {
       await admin.close();
       await database.drop();
