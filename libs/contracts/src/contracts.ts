@@ -73,6 +73,11 @@ export class Contracts {
     return [...new Set([...this.#subscribed.values()].map((type) => type.topic))].toSorted();
   }
 
+  /** Full names of the subscribed types, sorted. */
+  get subscriptions(): readonly string[] {
+    return [...this.#subscribed.keys()].toSorted();
+  }
+
   /** The subscribed type of this full name; undefined: skip the event and count it. */
   subscription(name: string): EventType | undefined {
     return this.#subscribed.get(name);

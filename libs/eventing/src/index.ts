@@ -19,3 +19,22 @@ export type { RelayLimits } from './outbox/leader.js';
 export { OutboxDays, type OutboxDaysOptions } from './outbox/days.js';
 export { WakeUp, type WakeUpOptions } from './outbox/wake-up.js';
 export { keepSchemas } from './outbox/relay-store.js';
+export { Eventing, type EventingOptions, type EventingStatus } from './eventing.js';
+export { connectEventing, EventingHost, EventingModule, Tasks } from './nest/eventing.module.js';
+export { On, OnSet, type OnMethod, type OnSetMethod } from './nest/on.decorator.js';
+export { AuraTransport, WholeErrorFilter } from './nest/transport-strategy.js';
+export {
+  Consumer,
+  type ConsumerLimits,
+  type ConsumerOptions,
+  type ConsumerStatus,
+} from './consumer/consumer.js';
+export {
+  Handlers,
+  type EachHandler,
+  type EventHandler,
+  type RowLocks,
+  type SetHandler,
+} from './consumer/handlers.js';
+export type { StalledPartition } from './consumer/ownership.js';
+export { listParked, type ParkedKey } from './letters/letter-store.js';

@@ -38,3 +38,4 @@ export {
 } from './start-service.js';
 export { startTelemetry, stopTelemetry, type TelemetryOptions } from './telemetry/sdk.js';
 export { CLOCK, CONFIG, LOGGER } from './tokens.js';
+export { eventsModule, withEvents, type EventsModuleOptions } from './eventing/events.module.js';

@@ -54,6 +54,11 @@ export class Handlers {
     return this.#byType.get(typeName) ?? [];
   }
 
+  /** Full names of the event types that have a handler, sorted. */
+  types(): string[] {
+    return [...this.#byType.keys()].toSorted();
+  }
+
   /** The topics to subscribe to, sorted. */
   topics(): string[] {
     const topics = [...this.#byType.values()].map(([first]) => (first as EventHandler).type.topic);

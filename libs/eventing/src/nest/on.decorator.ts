@@ -22,8 +22,8 @@ type MethodDecoratorOf<M> = (target: object, method: string, descriptor: TypedPr
  * It may run again after a failure, never after it has taken effect. Guards, pipes, interceptors and filters of Nest apply;
  * a pipe gets the whole envelope. Errors arrive whole at the consumer (H43).
  */
-export function On<P extends object>(
-  type: EventType<P, never>,
+export function On<P extends object, In extends object>(
+  type: EventType<P, In>,
   options: { locks?: RowLocks } = {},
 ): MethodDecoratorOf<OnMethod<P>> {
   return (target, method, descriptor) =>
@@ -31,8 +31,8 @@ export function On<P extends object>(
 }
 
 /** As `On`, for a method that takes many events at once; it names the cause of what it raises. */
-export function OnSet<P extends object>(
-  type: EventType<P, never>,
+export function OnSet<P extends object, In extends object>(
+  type: EventType<P, In>,
   options: { locks?: RowLocks } = {},
 ): MethodDecoratorOf<OnSetMethod<P>> {
   return (target, method, descriptor) =>
@@ -43,7 +43,7 @@ function subscribe<M>(
   target: object,
   method: string,
   descriptor: TypedPropertyDescriptor<M>,
-  options: { type: EventType<never, never>; mode: 'each' | 'set'; locks?: RowLocks },
+  options: { type: EventType; mode: 'each' | 'set'; locks?: RowLocks },
 ): void {
   const extras: OnExtras = {
     ...options,
@@ -53,5 +53,9 @@ function subscribe<M>(
   // Without these Nest would pass the payload only, and the method would have no unit of work.
   Payload()(target, method, 0);
   Ctx()(target, method, 1);
-  EventPattern(extras.type.name, AURA_TRANSPORT, { aura: extras })(target, method, descriptor);
+  EventPattern(extras.type.name, AURA_TRANSPORT, { aura: extras })(
+    target,
+    method,
+    descriptor as PropertyDescriptor,
+  );
 }

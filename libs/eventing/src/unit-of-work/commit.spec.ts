@@ -24,6 +24,7 @@ it('does not wait for an answer that can no longer end', async () => {
   const healthy = assertHealthy(client as unknown as PoolClient, 'Shop.paid');
   client.emit('end');
   await expect(healthy).resolves.toBeUndefined();
+  // oxlint-disable-next-line no-underscore-dangle -- pg's own name
   client._queryable = false;
   await expect(assertHealthy(client as unknown as PoolClient, 'Shop.paid')).resolves.toBeUndefined();
 });

@@ -27,7 +27,7 @@ const outbox = (): Promise<
   { event_id: string; key: string; body: Buffer; headers: object; position: string }[]
 > => service.rows('select event_id, key, body, headers, position from aura.outbox order by position');
 const tasks = (): Promise<{ id: string; kind: string }[]> => service.rows('select id, kind from aura.task');
-const event = (id: string): EventEnvelope => ({ id, headers: {}, correlationId: 'saga-1' }) as EventEnvelope;
+const eventOf = (id: string): EventEnvelope => ({ id, headers: {}, correlationId: 'saga-1' }) as EventEnvelope;
 const causedBy = (event: EventEnvelope): Cause => ({ kind: 'event', event, group: 'shop' });
 const raise = (work: Work, key: string, n = 1): void => {
   work.raise(Counted.of({ key, n }));
@@ -139,8 +139,8 @@ it('H42: manager.transaction() is refused, with the name of what to use', async 
 });
 
 it('U5: events of a cause have the same ids whenever it is handled, whatever shares the unit', async () => {
-  const first = event('01890a5d-ac96-774b-bcce-b302099a8057');
-  const other = event('01890a5d-ac96-774b-bcce-b302099a8058');
+  const first = eventOf('01890a5d-ac96-774b-bcce-b302099a8057');
+  const other = eventOf('01890a5d-ac96-774b-bcce-b302099a8058');
   const handle = async (causes: EventEnvelope[]): Promise<string[]> => {
     const unit = await UnitOfWork.begin(service.units.context);
     const raised: string[] = [];
@@ -162,7 +162,7 @@ it('U5: events of a cause have the same ids whenever it is handled, whatever sha
 });
 
 it('U5: a savepoint that was undone does not shift the ids of what comes after it', async () => {
-  const cause = event('01890a5d-ac96-774b-bcce-b302099a8057');
+  const cause = eventOf('01890a5d-ac96-774b-bcce-b302099a8057');
   const ids: string[] = [];
   for (const fails of [true, false]) {
     const unit = await UnitOfWork.begin(service.units.context);
@@ -225,4 +225,23 @@ it('E2: lock(key) serialises units of one key', async () => {
   await first.commit('test');
   await second;
   expect(order).toEqual(['first', 'second']);
+});
+
+it('hints are called after the commit, those of an undone savepoint and of a failed unit never', async () => {
+  const called: string[] = [];
+  await service.units.run(async (work) => {
+    work.afterCommit(() => called.push('committed'));
+    const inner = work.savepoint(async (nested) => {
+      nested.afterCommit(() => called.push('undone'));
+      throw new Error('inner');
+    });
+    await expect(inner).rejects.toThrow('inner');
+    expect(called).toEqual([]);
+  });
+  const failed = service.units.run(async (work) => {
+    work.afterCommit(() => called.push('failed'));
+    throw new Error('outer');
+  });
+  await expect(failed).rejects.toThrow('outer');
+  expect(called).toEqual(['committed']);
 });

@@ -1,5 +1,5 @@
 /**
- * U3 the buffer of raised events and tasks follows savepoints (H17);
+ * U3 the buffers of raised events, tasks and hints follow savepoints (H17);
  * U4 it is flushed as the last statements before COMMIT, tasks first, the outbox last (E1);
  * U5 ids of what is raised while handling an event or a task are derived from it (H40), those of a request are random.
  */
@@ -31,6 +31,7 @@ export interface UnitOfWorkContext {
 export class UnitOfWork {
   readonly #events: OutboxRow[] = [];
   readonly #tasks: TaskRow[] = [];
+  readonly #hints: (() => void)[] = [];
   readonly #ordinals = new Map<string, number>();
   readonly now: Date;
   #savepoints = 0;
@@ -69,6 +70,7 @@ export class UnitOfWork {
       raise: (event, options) => this.#raise(cause, event, options ?? {}),
       schedule: (task) => this.#schedule(cause, task),
       savepoint: (fn) => this.#savepoint(cause, fn),
+      afterCommit: (hint) => void this.#hints.push(hint),
       lock: async (key) => {
         await run(this.client, LOCK, [key]);
       },
@@ -85,6 +87,7 @@ export class UnitOfWork {
     const name = `aura_${++this.#savepoints}`;
     const events = this.#events.length;
     const tasks = this.#tasks.length;
+    const hints = this.#hints.length;
     const ordinals = new Map(this.#ordinals);
     await this.client.query(`SAVEPOINT ${name}`);
     try {
@@ -96,6 +99,7 @@ export class UnitOfWork {
       await this.client.query(`ROLLBACK TO SAVEPOINT ${name}`);
       this.#events.length = events;
       this.#tasks.length = tasks;
+      this.#hints.length = hints;
       this.#ordinals.clear();
       for (const [cause, ordinal] of ordinals) this.#ordinals.set(cause, ordinal);
       throw error;
@@ -112,6 +116,7 @@ export class UnitOfWork {
     await this.#end();
     const written = { events: this.#events.length, tasks: this.#tasks.length };
     if (written.events + written.tasks > 0) this.context.onCommitted(written);
+    for (const hint of this.#hints) hint();
   }
 
   /**
@@ -134,7 +139,7 @@ export class UnitOfWork {
 
   async #end(): Promise<void> {
     this.#done = true;
-    this.runner.isTransactionActive = false;
+    (this.runner as { isTransactionActive: boolean }).isTransactionActive = false; // COMMIT went past TypeORM
     await this.runner.release();
   }
 

@@ -22,6 +22,11 @@ export interface Work {
   schedule(task: NewTask): ScheduledTask;
   /** Runs `fn` in a savepoint: when it throws, its rows, events and tasks are undone (H17), and the error goes on. */
   savepoint<T>(fn: (work: Work) => Promise<T>): Promise<T>;
+  /**
+   * Calls `hint` once the unit has committed: to wake a waiting request, for nothing that matters. It is not called when
+   * the process dies in between, nor in another replica. Must not throw.
+   */
+  afterCommit(hint: () => void): void;
   /** Serialises units of work of one key, until the end of the transaction (E2). Take locks in sorted order. */
   lock(key: string): Promise<void>;
 }

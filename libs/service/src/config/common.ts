@@ -29,6 +29,12 @@ export const COMMON_SETTINGS = {
   registryUrl: url('http', 'https')
     .optional()
     .describe('Confluent-compatible schema registry; required where the log is kafka.'),
+  logPartitions: integer(1, 1_000)
+    .default(12)
+    .describe('Partitions of a topic that this service makes. A topic that is there keeps its own.'),
+  createTopics: flag()
+    .default(false)
+    .describe('Whether missing topics are made at start; in production `aura topics apply` makes them.'),
   logLevel: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
     .default('info')

@@ -1,0 +1,172 @@
+/**
+ * The event path of one service, put together without a framework; `nest/eventing.module.ts` puts it into Nest.
+ */
+import type { Contracts, SchemaRegistry } from '@aura/contracts';
+import type { EventLog } from '@aura/event-log';
+import { Loop, systemClock, type Clock, type Logger } from '@aura/platform';
+import type { Pool } from 'pg';
+import type { DataSource } from 'typeorm';
+import { Consumer, type ConsumerLimits, type ConsumerStatus } from './consumer/consumer.js';
+import type { Handlers } from './consumer/handlers.js';
+import { migrate } from './migrations/migrate.js';
+import { OutboxDays } from './outbox/days.js';
+import { keepSchemas } from './outbox/relay-store.js';
+import { Relay, type RelayStatus } from './outbox/relay.js';
+import { WakeUp } from './outbox/wake-up.js';
+import type { TaskHandler } from './tasks/task.js';
+import { TaskRunner } from './tasks/task-runner.js';
+import { UnitsOfWork } from './unit-of-work/units-of-work.js';
+
+export interface EventingOptions {
+  /** The service's name: its consumer group and its `ce_source`; its topic is `<service>.events`. */
+  readonly service: string;
+  readonly dataSource: DataSource;
+  /** The service's database: a direct connection, or through a pool in session mode. For relay and wake-ups. */
+  readonly databaseUrl: string;
+  readonly log: EventLog;
+  readonly registry: SchemaRegistry;
+  /** All types that this service publishes or reads. */
+  readonly contracts: Contracts;
+  readonly logger: Logger;
+  readonly clock?: Clock;
+  /** Makes its own topic and those it reads, where they are missing: for demos and tests. Default: operators make them. */
+  readonly createTopics?: { readonly partitions: number };
+  readonly limits?: ConsumerLimits;
+}
+
+export interface EventingStatus {
+  readonly relay: RelayStatus;
+  /** Undefined before `consume`. */
+  readonly consumer: ConsumerStatus | undefined;
+  /** False until the topics that this service needs have been made; true where it does not make them. */
+  readonly topicsReady: boolean;
+}
+
+/**
+ * Outbox, relay, consumer and tasks of one service.
+ *
+ * `prepare` before anything is raised; `run` starts the relay and the tasks; `consume` joins the group. Nothing of it needs
+ * the log or the registry to be there: the service commits and raises, and `status` says what is missing (E5).
+ */
+export class Eventing {
+  readonly units: UnitsOfWork;
+  readonly #pool: Pool;
+  readonly #days: OutboxDays;
+  readonly #relay: Relay;
+  readonly #wakeUp: WakeUp;
+  readonly #topics: Loop;
+  #tasks: TaskRunner | undefined;
+  #consumer: Consumer | undefined;
+  #topicsReady: boolean;
+
+  constructor(private readonly options: EventingOptions) {
+    const { dataSource, logger, contracts, clock = systemClock, log, registry } = options;
+    const connection = { connectionString: options.databaseUrl };
+    this.#pool = (dataSource.driver as unknown as { master: Pool }).master;
+    this.units = new UnitsOfWork({
+      dataSource,
+      contracts,
+      clock,
+      onCommitted: (written) => this.#onCommitted(written),
+    });
+    this.#days = new OutboxDays({ pool: this.#pool, logger });
+    this.#relay = new Relay({
+      connection,
+      db: this.#pool,
+      log,
+      registry,
+      source: options.service,
+      logger,
+      clock,
+    });
+    this.#wakeUp = new WakeUp({ connection, logger, onWake: () => this.#relay.nudge() });
+    this.#topicsReady = options.createTopics === undefined;
+    this.#topics = this.#topicLoop();
+  }
+
+  /** Brings the tables up to date. Rejects while the database is away, and where its shape can't keep the promises. */
+  async prepare(): Promise<void> {
+    const client = await this.#pool.connect();
+    try {
+      await migrate(client);
+    } finally {
+      client.release();
+    }
+    await keepSchemas(this.#pool, this.options.contracts.definitions());
+    await this.#days.start();
+  }
+
+  /** Starts publishing, and the tasks of `handlers`. */
+  async run(handlers: readonly TaskHandler[]): Promise<void> {
+    const { logger } = this.options;
+    this.#tasks = new TaskRunner({ handlers, units: this.units.context, pool: this.#pool, logger });
+    if (!this.#topicsReady) this.#topics.start();
+    await this.#relay.start();
+    this.#wakeUp.start();
+    this.#tasks.start();
+  }
+
+  /** Joins the service's group. Resolves at once: a log that is away is tried again, and seen in `status`. */
+  async consume(handlers: Handlers): Promise<void> {
+    const { service, log, registry, contracts, logger, limits } = this.options;
+    this.#consumer = new Consumer({
+      group: service,
+      log,
+      registry,
+      contracts,
+      handlers,
+      units: this.units.context,
+      logger,
+      ...(limits ? { limits } : {}),
+    });
+    await this.#consumer.start();
+  }
+
+  status(): EventingStatus {
+    return {
+      relay: this.#relay.status(),
+      consumer: this.#consumer?.status(),
+      topicsReady: this.#topicsReady,
+    };
+  }
+
+  /** The first part of stopping: takes nothing new. */
+  async stopConsuming(): Promise<void> {
+    await this.#consumer?.stop();
+  }
+
+  async stopTasks(): Promise<void> {
+    await this.#tasks?.stop();
+  }
+
+  /** After everything that raises events has stopped. */
+  async stopPublishing(): Promise<void> {
+    await Promise.all([this.#topics.stop(), this.#wakeUp.stop(), this.#days.stop()]);
+    await this.#relay.stop();
+  }
+
+  #onCommitted({ events, tasks }: { events: number; tasks: number }): void {
+    if (tasks > 0) this.#tasks?.nudge();
+    if (events === 0) return;
+    if (this.#relay.status().leader) this.#relay.nudge();
+    else this.#wakeUp.notify();
+  }
+
+  #topicLoop(): Loop {
+    const { service, contracts, createTopics, log, logger } = this.options;
+    const names = [...new Set([`${service}.events`, ...contracts.topics])];
+    return new Loop({
+      name: 'topics',
+      idleMs: 60_000,
+      round: async () => {
+        if (!createTopics || this.#topicsReady) return 'wait';
+        await log.createTopics(names.map((name) => ({ name, partitions: createTopics.partitions })));
+        this.#topicsReady = true;
+        return 'wait';
+      },
+      onError: (error, failures) => {
+        logger.warn({ err: error, failures, topics: names }, 'topics could not be made yet, trying again');
+      },
+    });
+  }
+}
