@@ -31,20 +31,25 @@ abstract class ReadableLogicalType extends LogicalType {
   }
 }
 
-/** `timestamp-millis` of a long <-> `Date`. */
+/** avsc's longs as numbers are inexact beyond: it doubles them. The year 73,000 is far enough. */
+const MAX_MILLIS = 2 ** 51;
+
+/** `timestamp-millis` of a long <-> `Date`, years -69,000 to 73,000. */
 export class TimestampMillisType extends ReadableLogicalType {
-  readonly expectation = 'timestamp-millis (a valid Date)';
+  readonly expectation = 'timestamp-millis (a valid Date up to the year 73,000)';
   constructor(schema: LogicalSchema, opts?: unknown) {
     super(schema as never, opts);
     requireUnderlying(this, schema, 'long');
   }
   protected override _fromValue(millis: number): Date {
+    if (Math.abs(millis) >= MAX_MILLIS)
+      throw new RangeError(`a time of ${millis} ms is beyond the year 73,000`);
     return new Date(millis);
   }
   protected override _toValue(value: unknown): number | undefined {
     if (!(value instanceof Date)) return undefined;
     const millis = value.getTime();
-    return Number.isNaN(millis) ? undefined : millis;
+    return Math.abs(millis) < MAX_MILLIS ? millis : undefined;
   }
 }
 

@@ -59,7 +59,10 @@ function collectBranch(union: AvscType, value: unknown, path: string, report: Re
     if (other && value !== null && value !== undefined) return collect(other, value, path, report);
   } else {
     const branch = branchOf(union, value);
-    if (branch) return collect(branch.type, (value as Record<string, unknown>)[branch.name], path, report);
+    if (branch) {
+      const inner = (value as Record<string, unknown>)[branch.name];
+      return collect(branch.type, inner, `${path}[${JSON.stringify(branch.name)}]`, report);
+    }
   }
   return report(path, `expected ${expectation(union)}, got ${shown(value)}`);
 }
