@@ -1,0 +1,142 @@
+// The servers of a clone: `npm run infra -- up|down|status [--kafka] [--json] [--brokers N] [--dir DIR]`.
+//
+// Without --kafka: Postgres. With it: Kafka and a schema registry as well, the first of these that there is:
+// KAFKA_BROKERS + SCHEMA_REGISTRY_URL; a Docker engine (infra/compose.yaml); Java with Maven. `up` leaves them running and
+// ends; `down` stops what `up` started, whoever ran it; `status` only looks.
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { postgresStatus, startPostgres, stopPostgres } from '../start/postgres.mjs';
+import { fail, Problem } from '../start/problem.mjs';
+import { progress } from '../start/progress.mjs';
+import { answers, listens } from './daemons.mjs';
+import { composeDown, composeStatus, composeUp, dockerAnswers } from './docker.mjs';
+import { kafkaStatus, startKafka, stopKafka } from './kafka.mjs';
+
+const CLONE = resolve(fileURLToPath(new URL('../..', import.meta.url)));
+const USAGE = 'npm run infra -- up|down|status [--kafka] [--json] [--brokers 1|2|3] [--dir DIR]';
+
+/** Kafka as the environment gives it; null where it gives none. Half of it is a mistake. */
+function givenKafka() {
+  const { KAFKA_BROKERS: brokers, SCHEMA_REGISTRY_URL: registryUrl } = process.env;
+  if (!brokers && !registryUrl) return null;
+  if (brokers && registryUrl) return { brokers, registryUrl };
+  const [there, missing] = brokers
+    ? ['KAFKA_BROKERS', 'SCHEMA_REGISTRY_URL']
+    : ['SCHEMA_REGISTRY_URL', 'KAFKA_BROKERS'];
+  throw new Problem(`${there} is set, but ${missing} is not.`, 'Set both, or neither.');
+}
+
+async function isUp({ brokers, registryUrl }) {
+  const ports = brokers.split(',').map((broker) => /^(?:127\.0\.0\.1|localhost):(\d+)$/.exec(broker)?.[1]);
+  const local = ports.filter(Boolean).map((port) => listens(Number(port)));
+  return (await Promise.all([...local, answers(`${registryUrl}/subjects`)])).every(Boolean);
+}
+
+async function kafkaUp(dir, brokers, signal) {
+  const given = givenKafka();
+  if (given) {
+    if (await isUp(given)) return { by: 'environment', ...given };
+    throw new Problem(
+      `KAFKA_BROKERS=${given.brokers} or SCHEMA_REGISTRY_URL=${given.registryUrl} does not answer.`,
+      'Start those servers, or unset both variables to have some started for you.',
+    );
+  }
+  const docker = brokers === 1 && !kafkaStatus({ dir })?.running && dockerAnswers();
+  const step = progress(`starting Kafka and a schema registry with ${docker ? 'Docker' : 'Java'}`);
+  try {
+    const kafka = docker ? await composeUp() : await startKafka({ dir, brokers, signal });
+    mark(dir, docker ? 'docker' : 'java');
+    step.done(`Kafka ${kafka.brokers}, schema registry ${kafka.registryUrl}`);
+    return { by: docker ? 'docker' : 'java', brokers: kafka.brokers, registryUrl: kafka.registryUrl };
+  } catch (error) {
+    step.failed();
+    throw error;
+  }
+}
+
+/** Remembers what `up` started, so that `down` ends that and nothing else. */
+function mark(dir, by) {
+  mkdirSync(dir, { recursive: true });
+  writeFileSync(join(dir, 'started-by'), by);
+}
+
+function startedBy(dir) {
+  const file = join(dir, 'started-by');
+  return existsSync(file) ? readFileSync(file, 'utf8') : null;
+}
+
+async function up({ dir, kafka, brokers, signal }) {
+  const step = progress('starting Postgres');
+  const postgres = await startPostgres({ dir: dir.postgres, keep: true }).catch((error) => {
+    step.failed();
+    throw error;
+  });
+  step.done(`Postgres on 127.0.0.1:${postgres.port}, data in ${postgres.dir}`);
+  return {
+    postgres: { url: postgres.url, port: postgres.port },
+    ...(kafka && { kafka: await kafkaUp(dir.kafka, brokers, signal) }),
+  };
+}
+
+/** Without --kafka too: `down` leaves nothing of `up` behind. */
+async function down({ dir }) {
+  const by = startedBy(dir.kafka);
+  if (by === 'docker') composeDown();
+  const kafka = (await stopKafka({ dir: dir.kafka })) || by === 'docker';
+  rmSync(join(dir.kafka, 'started-by'), { force: true });
+  return { postgres: await stopPostgres({ dir: dir.postgres }), kafka };
+}
+
+async function status({ dir }) {
+  const given = givenKafka();
+  const own = startedBy(dir.kafka) === 'docker' ? await composeStatus() : kafkaStatus({ dir: dir.kafka });
+  return {
+    postgres: postgresStatus({ dir: dir.postgres }) ?? { running: false },
+    kafka: given ? { ...given, running: await isUp(given) } : (own ?? { running: false }),
+  };
+}
+
+function say(command, result) {
+  if (command === 'down') {
+    const stopped = Object.keys(result).filter((name) => result[name]);
+    return stopped.length > 0 ? `stopped: ${stopped.join(', ')}` : 'nothing was running';
+  }
+  const { postgres, kafka } = result;
+  const lines = [`Postgres  ${postgres.running === false ? 'not running' : postgres.url}`];
+  if (kafka?.running === false) lines.push('Kafka     not running');
+  else if (kafka)
+    lines.push(`export KAFKA_BROKERS=${kafka.brokers}`, `export SCHEMA_REGISTRY_URL=${kafka.registryUrl}`);
+  return lines.join('\n');
+}
+
+async function main() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      kafka: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      brokers: { type: 'string', default: '1' },
+      dir: { type: 'string', default: join(CLONE, '.aura') },
+    },
+  });
+  const commands = { up, down, status };
+  const [command] = positionals;
+  if (!Object.hasOwn(commands, command ?? '') || !/^[123]$/.test(values.brokers))
+    throw new Problem('This is not how it is called.', USAGE);
+  const interrupt = new AbortController();
+  process.once('SIGINT', () => interrupt.abort());
+  process.once('SIGTERM', () => interrupt.abort());
+  const home = resolve(values.dir);
+  const result = await commands[command]({
+    dir: { postgres: join(home, 'postgres'), kafka: join(home, 'kafka') },
+    kafka: values.kafka,
+    brokers: Number(values.brokers),
+    signal: interrupt.signal,
+  });
+  console.log(values.json ? JSON.stringify(result) : say(command, result));
+  process.exit(0); // the daemons' pipes must not keep this open
+}
+
+await main().catch(fail);
