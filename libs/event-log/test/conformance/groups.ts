@@ -56,6 +56,20 @@ export function groups(suite: Suite): void {
     await settled('both', () => one.reader.records.length === 30 && two.reader.records.length === 30);
   });
 
+  it('a pause does not survive a rebalance', async () => {
+    const log = suite.open();
+    const topic = await suite.topic(log, 2);
+    const settings = { group: groupName(), topics: [topic], positions: new Positions() };
+    const first = await suite.member(log, settings);
+    await settled('the partitions', () => first.subscription.assigned().length === 2);
+    first.subscription.pause(first.subscription.assigned());
+    const second = await suite.member(suite.open(), settings);
+    await settled('a share for each', spread([first, second], 2));
+    await log.append(numbered(topic, 40));
+    await settled('all', () => times(all([first.reader, second.reader])).size === 40);
+    expect(first.reader.records.length).toBeGreaterThan(0);
+  });
+
   it('L5: a partition waits for the unit of its old owner', async () => {
     const log = suite.open();
     const topic = await suite.topic(log, 2);
