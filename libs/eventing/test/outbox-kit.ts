@@ -63,6 +63,22 @@ export function entryRow(account: string, serial: number | bigint, note = '', to
   return { eventId: newEventId(new Date()), topic, key, type, fingerprint, body, headers: {} };
 }
 
+/** `log` with another `append`; everything else is its own. */
+export function withAppend(log: EventLog, append: EventLog['append']): EventLog {
+  return {
+    kind: log.kind,
+    append,
+    subscribe: (options) => log.subscribe(options),
+    createTopics: (topics) => log.createTopics(topics),
+    describe: (names) => log.describe(names),
+    bounds: (topic) => log.bounds(topic),
+    offsetsAt: (topic, time) => log.offsetsAt(topic, time),
+    scan: (topic, partition, from, to) => log.scan(topic, partition, from, to),
+    ping: (timeoutMs) => log.ping(timeoutMs),
+    close: () => log.close(),
+  };
+}
+
 /** A migrated database with its partitions and schemas, a log beside it, and relays that are stopped with it. */
 export class OutboxKit {
   readonly registry = new MemoryRegistry();
@@ -72,10 +88,11 @@ export class OutboxKit {
     readonly database: TestDatabase,
     readonly pool: Pool,
     readonly log: EventLog,
+    readonly topic: string,
   ) {}
 
-  /** `log`: a Postgres log in the same database, unless one is given. */
-  static async make(label: string, log?: EventLog): Promise<OutboxKit> {
+  /** `log`: a Postgres log in the same database, unless one is given; `topic`: its own where the log is shared. */
+  static async make(label: string, log?: EventLog, topic = TOPIC): Promise<OutboxKit> {
     const database = await testDatabase(label);
     const pool = new Pool({ connectionString: database.url, max: 4 });
     pool.on('error', () => undefined); // `drop` ends them from the other side
@@ -84,8 +101,8 @@ export class OutboxKit {
     client.release();
     await makeDays(pool);
     await keepSchemas(pool, ledger.definitions());
-    const kit = new OutboxKit(database, pool, log ?? postgresLog({ url: database.url }));
-    await kit.log.createTopics([{ name: TOPIC, partitions: 4 }]);
+    const kit = new OutboxKit(database, pool, log ?? postgresLog({ url: database.url }), topic);
+    await kit.log.createTopics([{ name: topic, partitions: 4 }]);
     return kit;
   }
 
@@ -115,7 +132,7 @@ export class OutboxKit {
   }
 
   /** Everything in the topic, partition by partition. */
-  async published(log: EventLog = this.log, topic = TOPIC): Promise<LogRecord[]> {
+  async published(log: EventLog = this.log, topic = this.topic): Promise<LogRecord[]> {
     const records: LogRecord[] = [];
     for (const { partition, first, end } of await log.bounds(topic))
       for await (const record of log.scan(topic, partition, first, end)) records.push(record);

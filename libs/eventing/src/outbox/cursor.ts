@@ -88,9 +88,7 @@ export class Cursor {
     const late = before === -1 ? positions : positions.slice(0, before);
     const fresh = before === -1 ? [] : positions.slice(before);
     const through = read.cut ? (positions.at(-1) ?? -1n) : undefined;
-    const kept = this.#gaps.flatMap((gap) => (forgettable(gap, read.xmin, through) ? [] : [gap]));
-    // First what was found, by the gaps as they were searched; a forgotten gap has no row in `late` that is not taken.
-    this.#gaps = split(kept, late);
+    this.#gaps = split(this.#gaps, late).filter((gap) => !forgettable(gap, read.xmin, through));
     for (const position of late) this.#pending.add(position);
     for (const position of fresh) {
       if (position > this.#position + 1n)
