@@ -237,7 +237,10 @@ function readState(home) {
 }
 
 function writeState(home, { nodes, registry }) {
-  const known = ({ exited: _exited, ...rest }) => rest;
-  const state = { nodes: nodes.map(known), registry: registry && known(registry) };
+  const state = { nodes: nodes.map(lasting), registry: registry && lasting(registry) };
   writeFileSync(join(home, 'kafka.json'), `${JSON.stringify(state, null, 2)}\n`);
+}
+
+function lasting({ exited: _exited, ...known }) {
+  return known;
 }
