@@ -7,6 +7,7 @@
 // B3: two starts at once wait for each other.  B4: it prints to stderr only; stdout belongs to the program.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from './build.mjs';
@@ -14,8 +15,9 @@ import { install, isInstalled } from './install.mjs';
 import { withLock } from './lock.mjs';
 import { checkMachine, workspaceNode } from './node-version.mjs';
 import { fail } from './problem.mjs';
-import { progress } from './progress.mjs';
+import { endPrograms } from './run-program.mjs';
 
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 export const CLONE = resolve(fileURLToPath(new URL('../..', import.meta.url)));
 
 /**
@@ -26,20 +28,28 @@ export const CLONE = resolve(fileURLToPath(new URL('../..', import.meta.url)));
  */
 export async function bootstrap({ projects } = {}) {
   checkMachine();
+  for (const signal of SIGNALS) process.once(signal, stopBootstrap);
   return withLock(
     join(CLONE, '.aura/bootstrap.lock'),
     async () => {
       if (!isInstalled(CLONE)) await install(CLONE);
       const node = workspaceNode(CLONE);
       await build(CLONE, node, projects);
+      for (const signal of SIGNALS) process.removeListener(signal, stopBootstrap);
       return node;
     },
     { onWait: sayWaiting },
   );
 }
 
+/** What npm or the compiler leave half done, the next start does again. */
+function stopBootstrap(signal) {
+  endPrograms();
+  process.exit(128 + constants.signals[signal]);
+}
+
 function sayWaiting(pid) {
-  progress(`waiting for another start in this folder (process ${pid})`).done();
+  process.stderr.write(`… another start is under way in this folder (process ${pid}): waiting for it\n`);
 }
 
 /**
@@ -52,7 +62,7 @@ function sayWaiting(pid) {
  */
 export function runScript(node, script, args) {
   const child = spawn(node, ['--enable-source-maps', join(CLONE, script), ...args], { stdio: 'inherit' });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  for (const signal of SIGNALS) {
     // A terminal sends Ctrl-C to both of us; passing it on as well would look like a second, impatient
     // Ctrl-C.
     process.on(signal, () => (signal === 'SIGINT' && process.stdin.isTTY ? undefined : child.kill(signal)));

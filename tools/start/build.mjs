@@ -26,17 +26,16 @@ export function projects(clone) {
 export async function build(clone, node, wanted = projects(clone)) {
   if (wanted.length === 0) return;
   if (wanted.some((path) => !path.startsWith('libs/'))) await checkGenerated(clone, node);
-  const first = !wanted.every((path) => existsSync(join(clone, path, 'dist')));
-  await compile(clone, node, wanted, first ? 'building' : null);
+  await compile(clone, node, wanted);
 }
 
-async function compile(clone, node, folders, said) {
-  const shown = said === null ? null : progress(said);
+async function compile(clone, node, folders) {
+  const shown = progress('building', { quietMs: 1000 });
   const configs = folders.map((path) => `${path}/tsconfig.lib.json`);
   const args = ['node_modules/typescript7/bin/tsc', '--build', ...configs];
   const { status, output } = await runProgram(node, args, { cwd: clone });
-  if (status === 0) return shown?.done('built');
-  shown?.failed('the build failed');
+  if (status === 0) return shown.done('built');
+  shown.failed('the build failed');
   throw new Problem(`The sources do not compile:\n${output.trim()}`, 'Correct them, then start again.');
 }
 
@@ -47,7 +46,7 @@ async function checkGenerated(clone, node) {
   const stamp = join(clone, '.aura/generated-code');
   const now = stateOf(clone, ['schemas', 'tools/codegen']);
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === now) return;
-  await compile(clone, node, ['libs/contracts'], null); // the generator calls it
+  await compile(clone, node, ['libs/contracts']); // the generator calls it
   const { status, output } = await runProgram(node, [generator, '--check'], { cwd: clone });
   if (status !== 0)
     throw new Problem(

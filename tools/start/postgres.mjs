@@ -26,7 +26,7 @@ export { Problem } from './problem.mjs';
 const CLONE = resolve(fileURLToPath(new URL('../..', import.meta.url)));
 const DEFAULT_HOME = join(CLONE, '.aura/postgres');
 const DEFAULT_PORT = 57420;
-const TEST_PREFIX = 'aura-test-';
+const TEST_PREFIX = 'aura-test-pg-';
 
 /** See postgres.d.mts. */
 export async function startPostgres({ dir = DEFAULT_HOME, port, durable = true, keep = false } = {}) {

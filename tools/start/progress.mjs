@@ -1,26 +1,35 @@
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 
 /**
- * Shows on stderr that something is under way: a spinner with the time in a terminal, a plain line at the
- * start and at the end elsewhere.
+ * Shows on stderr that something is under way: a spinner with the time in a terminal, a plain line at the start, every
+ * 20 s and at the end elsewhere. What ends within `quietMs` shows nothing, unless it failed.
  *
  * @param {string} text
+ * @param {{ quietMs?: number }} [options]
  */
-export function progress(text) {
+export function progress(text, { quietMs = 0 } = {}) {
   const out = process.stderr;
   const startedAt = Date.now();
   const seconds = () => `${((Date.now() - startedAt) / 1000).toFixed(1)} s`;
-  let frame = 0;
-  const draw = () => out.write(`\r\x1b[2K${FRAMES[frame++ % FRAMES.length]} ${text} … ${seconds()}`);
-  if (!out.isTTY) out.write(`… ${text}\n`);
-  const timer = out.isTTY ? setInterval(draw, 100) : null;
+  let shown = false;
+  let timer;
+  const begin = () => {
+    shown = true;
+    let frame = 0;
+    const spin = () => out.write(`\r\x1b[2K${FRAMES[frame++ % FRAMES.length]} ${text} … ${seconds()}`);
+    const say = () => out.write(`… ${text}${frame++ ? ` (${seconds()})` : ''}\n`);
+    if (!out.isTTY) say();
+    timer = out.isTTY ? setInterval(spin, 100) : setInterval(say, 20_000);
+  };
+  if (quietMs === 0) begin();
+  else timer = setTimeout(begin, quietMs);
   const end = (mark, said) => {
-    if (timer) clearInterval(timer);
-    out.write(`${out.isTTY ? '\r\x1b[2K' : ''}${mark} ${said} (${seconds()})\n`);
+    clearTimeout(timer); // an interval too
+    out.write(`${shown && out.isTTY ? '\r\x1b[2K' : ''}${mark} ${said} (${seconds()})\n`);
   };
   return {
     /** @param {string} [said] instead of the text */
-    done: (said = text) => end('✔', said),
+    done: (said = text) => (shown ? end('✔', said) : clearTimeout(timer)),
     failed: (said = text) => end('✖', said),
   };
 }

@@ -1,5 +1,12 @@
 import { spawn } from 'node:child_process';
 
+const running = new Set();
+
+/** Ends the programs that are running: what an interrupted command must not leave behind. */
+export function endPrograms() {
+  for (const child of running) child.kill();
+}
+
 /**
  * Runs a program to its end and collects what it prints.
  *
@@ -16,14 +23,20 @@ export function runProgram(file, args, { input, ...options } = {}) {
       windowsHide: true,
       ...options,
     });
+    running.add(child);
     const chunks = [];
     child.stdout?.on('data', (chunk) => chunks.push(chunk));
     child.stderr?.on('data', (chunk) => chunks.push(chunk));
-    child.on('error', reject);
-    // 'exit', not 'close': a server that the program leaves behind may keep the pipes open.
-    child.on('exit', (code) =>
-      setImmediate(() => resolve({ status: code ?? 128, output: String(Buffer.concat(chunks)) })),
-    );
+    child.on('error', (error) => {
+      running.delete(child);
+      reject(error);
+    });
+    child.on('exit', (code) => {
+      running.delete(child);
+      const done = () => resolve({ status: code ?? 128, output: String(Buffer.concat(chunks)) });
+      child.on('close', done);
+      setTimeout(done, 1000).unref(); // a server that the program left behind may keep the pipes open
+    });
     child.stdin?.end(input);
   });
 }

@@ -1,6 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
 import { startTestPostgres } from './postgres.mjs';
 
 const KAFKA = new URL('../infra/kafka.mjs', import.meta.url);
@@ -37,17 +35,12 @@ async function testKafka(stops) {
   const { KAFKA_BROKERS, SCHEMA_REGISTRY_URL } = process.env;
   if (KAFKA_BROKERS) return { env: { KAFKA_BROKERS, ...(SCHEMA_REGISTRY_URL && { SCHEMA_REGISTRY_URL }) } };
   if (!existsSync(KAFKA)) return { env: {}, missing: 'tools/infra/kafka.mjs is not there' };
-  const { startKafka } = await import(KAFKA.href);
-  const dir = mkdtempSync(join(tmpdir(), 'aura-test-kafka-'));
+  const { startTestKafka } = await import(KAFKA.href);
   try {
-    const kafka = await startKafka({ dir });
-    stops.push(async () => {
-      await kafka.stop();
-      rmSync(dir, { recursive: true, force: true });
-    });
+    const kafka = await startTestKafka();
+    stops.push(() => kafka.stop());
     return { env: { KAFKA_BROKERS: kafka.brokers, SCHEMA_REGISTRY_URL: kafka.registryUrl } };
   } catch (error) {
-    rmSync(dir, { recursive: true, force: true });
     if (error.name !== 'Problem') throw error;
     return { env: {}, missing: error.message };
   }

