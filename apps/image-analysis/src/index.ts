@@ -1,1 +1,1 @@
-export {};
+export { imageAnalysis } from './image-analysis.js';

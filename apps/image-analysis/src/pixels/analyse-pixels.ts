@@ -25,8 +25,8 @@ export function analysePixels(picture: Picture, person: Float32Array): Analysis 
       model: MODEL,
     };
   }
-  const palette = paletteOf(image, garment.mask);
   const pattern = patternOf(image, garment.mask);
+  const palette = paletteOf(image, garment.mask, pattern.kind);
   return {
     garment: { present: true, box: originalBox(garment.mask, picture) },
     palette,

@@ -1,6 +1,6 @@
 import { kMeans } from './cluster.js';
 import { quantile, type LabImage } from './colour.js';
-import { boxSums, components, fillHoles, fromPixels, majority, maskOf, type Mask } from './mask.js';
+import { boxSums, components, erode, fillHoles, fromPixels, majority, maskOf, type Mask } from './mask.js';
 
 /**
  * Finds what lies on a background, from nothing but the picture's border: the border is taken as background, its
@@ -15,6 +15,9 @@ const LEAST_KIND = 0.07;
 /** l, a, b, roughness: noise under which a difference means nothing. */
 const FLOOR = [0.035, 0.012, 0.012, 0.03] as const;
 const FEATURES = FLOOR.length;
+/** The first features are colour, the last is roughness. */
+const COLOURS = 3;
+const ROUGHNESS_RADIUS = 3;
 const LEAST_SCORE = 2.4;
 
 /** The object's mask, and how strange its pixels are to the border (in its own standard deviations; median). */
@@ -28,7 +31,8 @@ export function foregroundOf(image: LabImage): Foreground {
   const features = featuresOf(image);
   const border = borderOf(width, height);
   const kinds = kindsOf(features, border);
-  const score = Float32Array.from({ length: width * height }, (_, i) => strangeness(features, i, kinds));
+  const score = new Float32Array(width * height);
+  for (let i = 0; i < score.length; i++) score[i] = strangeness(features, i, kinds, FEATURES);
   const usual = quantile(
     border.map((i) => score[i] ?? 0),
     0.9,
@@ -41,7 +45,7 @@ export function foregroundOf(image: LabImage): Foreground {
   const parts = components(fillHoles(rough));
   const largest = parts[0]?.length ?? 0;
   const kept = fromPixels(width, height, ...parts.filter((part) => part.length > 0.15 * largest));
-  const mask = majority(kept, 1);
+  const mask = majority(withoutRim(kept, features, kinds), 1);
   const inside: number[] = [];
   for (let i = 0; i < score.length; i++) if (mask.at[i] === 1) inside.push(score[i] ?? 0);
   return { mask, strangeness: quantile(inside, 0.5) };
@@ -69,12 +73,12 @@ function featuresOf(image: LabImage): Float32Array {
     for (let i = 0; i < smooth.length; i++)
       features[i * FEATURES + d] = (smooth[i] ?? 0) - slope.x * (i % width) - slope.y * Math.floor(i / width);
   }
-  const mean = means(image.l, width, height, 3);
+  const mean = means(image.l, width, height, ROUGHNESS_RADIUS);
   const squares = means(
     image.l.map((v) => v * v),
     width,
     height,
-    3,
+    ROUGHNESS_RADIUS,
   );
   for (let i = 0; i < mean.length; i++)
     features[i * FEATURES + 3] = Math.sqrt(Math.max(0, (squares[i] ?? 0) - (mean[i] ?? 0) ** 2));
@@ -83,13 +87,15 @@ function featuresOf(image: LabImage): Float32Array {
 
 function means(plane: Float32Array, width: number, height: number, radius: number): Float32Array {
   const sum = boxSums(plane, width, height);
-  return Float32Array.from(plane, (_, i) => {
-    const x = i % width;
-    const y = (i - x) / width;
-    const [x0, x1] = [Math.max(0, x - radius), Math.min(width, x + radius + 1)];
+  const result = new Float32Array(plane.length);
+  for (let y = 0; y < height; y++) {
     const [y0, y1] = [Math.max(0, y - radius), Math.min(height, y + radius + 1)];
-    return sum(x0, y0, x1, y1) / ((x1 - x0) * (y1 - y0));
-  });
+    for (let x = 0; x < width; x++) {
+      const [x0, x1] = [Math.max(0, x - radius), Math.min(width, x + radius + 1)];
+      result[y * width + x] = sum(x0, y0, x1, y1) / ((x1 - x0) * (y1 - y0));
+    }
+  }
+  return result;
 }
 
 /** How the border gets lighter per pixel, by least squares; x and y are independent on a frame. */
@@ -135,12 +141,20 @@ function kindOf(features: Float32Array, pixels: readonly number[]): Kind {
   return { mean, deviation };
 }
 
-/** Distance of a pixel to the nearest kind of background, in that kind's standard deviations. */
-function strangeness(features: Float32Array, i: number, kinds: readonly Kind[]): number {
+/** Roughness reaches over the outline: near it only a strange colour counts. */
+function withoutRim(mask: Mask, features: Float32Array, kinds: readonly Kind[]): Mask {
+  const core = erode(mask, ROUGHNESS_RADIUS + 1);
+  const stays = (i: number): boolean =>
+    core.at[i] === 1 || strangeness(features, i, kinds, COLOURS) > LEAST_SCORE;
+  return maskOf(mask.width, mask.height, (i) => mask.at[i] === 1 && stays(i));
+}
+
+/** Distance of a pixel to the nearest kind of background by its first `count` features, in standard deviations. */
+function strangeness(features: Float32Array, i: number, kinds: readonly Kind[], count: number): number {
   let least = Number.POSITIVE_INFINITY;
   for (const { mean, deviation } of kinds) {
     let sum = 0;
-    for (let d = 0; d < FEATURES; d++)
+    for (let d = 0; d < count; d++)
       sum += (((features[i * FEATURES + d] ?? 0) - (mean[d] ?? 0)) / (deviation[d] ?? 1)) ** 2;
     least = Math.min(least, Math.sqrt(sum));
   }

@@ -1,5 +1,5 @@
 import { polar, type LabImage } from './colour.js';
-import { area, boxOf, components, fromPixels, majority, maskOf, type Mask } from './mask.js';
+import { area, boxOf, components, fromPixels, majority, maskOf, minus, type Mask } from './mask.js';
 
 /**
  * Takes what is not clothes away from a person: head, skin, hair. By colour and by outline only, so a cloth of the
@@ -9,7 +9,7 @@ import { area, boxOf, components, fromPixels, majority, maskOf, type Mask } from
 /** Hue, chroma and lightness of human skin in OKLab, all tones, fair light. */
 export function isSkin(l: number, a: number, b: number): boolean {
   const { hue, chroma } = polar(a, b);
-  return hue > 30 && hue < 80 && chroma > 0.025 && chroma < 0.13 && l > 0.25 && l < 0.97;
+  return hue > 30 && hue < 80 && chroma > 0.025 && chroma < 0.13 && l > 0.18 && l < 0.97;
 }
 
 /** Over this share of skin below the head, "skin" is a cloth of that hue. */
@@ -42,10 +42,6 @@ export function clothesOf(image: LabImage, person: Mask): Mask {
   const parts = components(cloth);
   const largest = parts[0]?.length ?? 0;
   return fromPixels(width, height, ...parts.filter((part) => part.length > 0.08 * largest));
-}
-
-function minus(mask: Mask, other: Mask): Mask {
-  return maskOf(mask.width, mask.height, (i) => mask.at[i] === 1 && other.at[i] === 0);
 }
 
 /**

@@ -56,6 +56,10 @@ export function boxSums(values: ArrayLike<number>, width: number, height: number
     corner(x1, y1) - corner(x0, y1) - corner(x1, y0) + corner(x0, y0);
 }
 
+export function minus(mask: Mask, other: Mask): Mask {
+  return maskOf(mask.width, mask.height, (i) => mask.at[i] === 1 && other.at[i] === 0);
+}
+
 /** Share of the mask in the square window of `radius` around every pixel. */
 function density(mask: Mask, radius: number): Float32Array {
   const { width, height } = mask;

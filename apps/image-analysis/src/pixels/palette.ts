@@ -1,5 +1,5 @@
 import { differenceCiede2000, formatHex } from 'culori';
-import type { Lab, PaletteColour } from './analysis.js';
+import type { Lab, PaletteColour, PatternKind } from './analysis.js';
 import { kMeans } from './cluster.js';
 import { quantile, type LabImage } from './colour.js';
 import { area, erode, pixelsOf, type Mask } from './mask.js';
@@ -23,13 +23,14 @@ interface Group {
 }
 
 /** The colours inside `mask`, by falling share. Edges of the mask, where cloth and background mix, are left out. */
-export function paletteOf(image: LabImage, mask: Mask): PaletteColour[] {
+export function paletteOf(image: LabImage, mask: Mask, pattern: PatternKind): PaletteColour[] {
   const inner = erode(mask, 1);
   const all = pixelsOf(area(inner) > area(mask) / 3 ? inner : mask);
   if (all.length === 0) return [];
   const step = Math.max(1, Math.floor(all.length / MOST_POINTS));
   const pixels = Array.from(all.filter((_, k) => k % step === 0));
-  const groups = withoutMixtures(merge(firstGroups(image, pixels), image));
+  const separate = withoutMixtures(merge(firstGroups(image, pixels), image));
+  const groups = pattern === 'CHECKED' ? withoutCrossings(separate) : separate;
   const kept = groups.filter((g, k) => k === 0 || g.pixels.length >= LEAST_SHARE * pixels.length);
   const top = kept.slice(0, MOST_COLOURS);
   const total = top.reduce((sum, g) => sum + g.pixels.length, 0);
@@ -97,10 +98,30 @@ function withoutMixtures(groups: readonly Group[]): Group[] {
   return bySize(result);
 }
 
+/** In a check, where two stripes cross lies a tone half-way between the dyes: half of it belongs to each of them. */
+function withoutCrossings(groups: Group[]): Group[] {
+  for (const middle of groups) {
+    const others = groups.filter((g) => g !== middle && g.pixels.length > 0.3 * middle.pixels.length);
+    for (const [n, p] of others.entries())
+      for (const q of others.slice(n + 1)) {
+        const [toP, toQ, all] = [gap(middle.lab, p.lab), gap(middle.lab, q.lab), gap(p.lab, q.lab)];
+        if (toP + toQ > 1.1 * all || Math.min(toP, toQ) < 0.25 * all) continue;
+        const half = Math.floor(middle.pixels.length / 2);
+        return bySize([
+          ...groups.filter((g) => g !== middle && g !== p && g !== q),
+          { lab: p.lab, pixels: [...p.pixels, ...middle.pixels.slice(0, half)] },
+          { lab: q.lab, pixels: [...q.pixels, ...middle.pixels.slice(half)] },
+        ]);
+      }
+  }
+  return groups;
+}
+
 const gap = (p: Lab, q: Lab): number => Math.hypot(p.l - q.l, p.a - q.a, p.b - q.b);
 
 function isBetween(g: Group, p: Group, q: Group): boolean {
   const smaller = Math.min(p.pixels.length, q.pixels.length);
   if (g.pixels.length > 0.7 * smaller) return false;
-  return gap(g.lab, p.lab) + gap(g.lab, q.lab) < 1.06 * gap(p.lab, q.lab);
+  const detour = g.pixels.length > 0.35 * smaller ? 1.06 : 1.15;
+  return gap(g.lab, p.lab) + gap(g.lab, q.lab) < detour * gap(p.lab, q.lab);
 }

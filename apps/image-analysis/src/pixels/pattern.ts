@@ -139,11 +139,12 @@ export function decide(evidence: Evidence): Pattern {
     kind,
     confidence: 0.5 + 0.5 * Math.min(clear(contrast, LEAST_CONTRAST), ...margins),
   });
-  const isDotted = dots.count >= FEWEST_DOTS && dots.round > 0.5 && dots.share < 0.5 && along + across < 0.75;
+  const isDotted = dots.count >= FEWEST_DOTS && dots.round > 0.5 && dots.share < 0.5 && bimodality > 0.72;
   if (isDotted) return sure('DOTTED', clear(dots.round, 0.5), clear(dots.count, FEWEST_DOTS - 1));
-  const isRegular = turns >= FEWEST_TURNS && along > 0.25;
+  const isRegular = turns >= FEWEST_TURNS && along > 0.25 && bimodality > 0.6;
   if (isRegular && across > 0.4 * along) return sure('CHECKED', clear(along + across, 0.45));
   if (isRegular && along > 0.35) return sure('STRIPED', clear(along, 0.35), clear(turns, FEWEST_TURNS - 1));
-  if (dots.count >= 2 * FEWEST_DOTS && bimodality > 0.7) return { kind: 'OTHER', confidence: 0.4 };
+  const isDrawn = contrast > 2 * LEAST_CONTRAST && bimodality > 0.75 && dots.share > 0.12 && dots.count >= 4;
+  if (isDrawn) return { kind: 'OTHER', confidence: 0.5 };
   return { kind: 'PLAIN', confidence: 0.4 };
 }

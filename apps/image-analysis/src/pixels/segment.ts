@@ -2,7 +2,7 @@ import { foregroundOf } from './background.js';
 import type { LabImage } from './colour.js';
 import { clothesOf, skinOf } from './cut.js';
 import { MODEL_SIDE, type Picture } from './decode.js';
-import { area, components, fromPixels, maskOf, type Mask } from './mask.js';
+import { area, components, erode, fromPixels, maskOf, minus, type Mask } from './mask.js';
 import { shapeOf, type Shape } from './shape.js';
 
 /** Which pixels are garment; null where no garment was found. */
@@ -14,7 +14,9 @@ export interface Garment {
 /** What a person is worth believing in: see `personOf`. */
 const LEAST_PERSON = 0.03;
 const LEAST_CERTAINTY = 0.8;
-const LEAST_SKIN = 0.015;
+const LEAST_SKIN = 0.012;
+const MOST_SKIN = 0.8;
+const IN_ONE_PART = 0.28;
 
 /** Decides where the garment is, from the surest evidence to the least: transparency, a person, a lone object. */
 export function garmentOf(picture: Picture, image: LabImage, person: Float32Array): Garment | null {
@@ -26,7 +28,8 @@ export function garmentOf(picture: Picture, image: LabImage, person: Float32Arra
     if (area(mask) > 0.08 * area(body)) return { mask, seen: 'person' };
   }
   const { mask, strangeness } = foregroundOf(image);
-  return isGarmentLike(shapeOf(mask), strangeness) ? { mask, seen: 'laid-out' } : null;
+  const main = fromPixels(mask.width, mask.height, components(mask)[0] ?? []);
+  return isGarmentLike(shapeOf(main), strangeness) ? { mask, seen: 'laid-out' } : null;
 }
 
 function cutOutOf({ alpha, width, height }: Picture): Mask | null {
@@ -55,7 +58,19 @@ export function personOf(image: LabImage, map: Float32Array): Mask | null {
   let certainty = 0;
   for (let i = 0; i < mask.at.length; i++) if (mask.at[i] === 1) certainty += likely(i) / size;
   if (certainty < LEAST_CERTAINTY) return null;
-  return area(skinOf(image, mask)) < LEAST_SKIN * size ? null : mask;
+  return showsSkin(image, mask) ? mask : null;
+}
+
+/** Whether some of the mask is skin as a person shows it: skin and the rest in few large parts, not woven into each other. */
+function showsSkin(image: LabImage, mask: Mask): boolean {
+  const inner = erode(mask, 1);
+  const skin = skinOf(image, inner);
+  const largest = components(skin)[0]?.length ?? 0;
+  const size = area(inner);
+  if (largest < LEAST_SKIN * size || largest < IN_ONE_PART * area(skin) || area(skin) > MOST_SKIN * size)
+    return false;
+  const rest = components(minus(inner, skin))[0]?.length ?? 0;
+  return rest > IN_ONE_PART * (size - area(skin));
 }
 
 /** Whether a lone object may be a garment. Balls, horizons and whole pictures are not; honest doubt stays. */
@@ -65,7 +80,7 @@ export function isGarmentLike(shape: Shape, strangeness: number): boolean {
     shape.areaShare < 0.85 &&
     shape.edgeShare < 0.3 &&
     shape.ellipse < 0.9 &&
-    shape.symmetry > 0.7 &&
+    shape.symmetry > 0.76 &&
     strangeness > 3
   );
 }

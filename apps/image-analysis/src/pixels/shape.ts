@@ -1,4 +1,4 @@
-import { area, boxOf, type Mask } from './mask.js';
+import { area, boxOf, pixelsOf, type Mask } from './mask.js';
 
 /** Measures of an outline that tell a garment laid flat from other things. All 0..1 but `aspect`. */
 export interface Shape {
@@ -74,17 +74,39 @@ function ellipse(mask: Mask, size: number): number {
   return both / Math.max(either, 1);
 }
 
-/** Best overlap with the mirror image over a vertical axis near the centre of mass. */
+const TILTS = [0, -5, 5, -10, 10, -15, 15, -20, 20, -25, 25];
+const ENOUGH_POINTS = 1500;
+
+/** Best overlap with the mirror image over an axis through the centre of mass that is at most 25 degrees from upright. */
 function symmetry(mask: Mask, size: number): number {
-  const { width, height, at } = mask;
-  const centre = Math.round(2 * momentsOf(mask, size).x);
+  const { x, y } = momentsOf(mask, size);
+  const all = pixelsOf(mask);
+  const step = Math.max(1, Math.floor(all.length / ENOUGH_POINTS));
+  const points = all.filter((_, k) => k % step === 0);
   let best = 0;
-  for (let sum = centre - 8; sum <= centre + 8; sum++) {
-    let both = 0;
-    for (let y = 0; y < height; y++)
-      for (let x = Math.max(0, sum - width + 1); x < Math.min(width, sum + 1); x++)
-        both += (at[y * width + x] ?? 0) * (at[y * width + sum - x] ?? 0);
-    best = Math.max(best, both / (2 * size - both));
-  }
+  for (const tilt of TILTS)
+    for (const shift of [-4, -2, 0, 2, 4]) {
+      const found = mirrored(mask, points, { x: x + shift, y }, (tilt * Math.PI) / 180) / points.length;
+      best = Math.max(best, found / (2 - found));
+    }
   return best;
+}
+
+/** How many of the points fall into the mask when mirrored over the axis. */
+function mirrored(
+  { width, height, at }: Mask,
+  points: Int32Array,
+  axis: { x: number; y: number },
+  tilt: number,
+): number {
+  const [nx, ny] = [Math.cos(tilt), Math.sin(tilt)];
+  let found = 0;
+  for (const i of points) {
+    const px = i % width;
+    const py = (i - px) / width;
+    const away = 2 * ((px - axis.x) * nx + (py - axis.y) * ny);
+    const [mx, my] = [Math.round(px - away * nx), Math.round(py - away * ny)];
+    if (mx >= 0 && mx < width && my >= 0 && my < height) found += at[my * width + mx] ?? 0;
+  }
+  return found;
 }

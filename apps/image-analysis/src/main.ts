@@ -1,0 +1,5 @@
+import 'reflect-metadata';
+import { runMain } from '@aura/service';
+import { imageAnalysis } from './image-analysis.js';
+
+await runMain(imageAnalysis);

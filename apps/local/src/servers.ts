@@ -1,0 +1,72 @@
+import { resolve } from 'node:path';
+import { ensureDatabase, startPostgres } from '@aura/tools/postgres';
+import { startKafka } from '@aura/tools/kafka';
+import type { DemoOptions } from './options.js';
+
+/** What the services connect to. */
+export interface Servers {
+  /** A database for each service, with a role that can enter no other. */
+  readonly databases: Readonly<Record<ServiceName, string>>;
+  /** The settings that say which log to use. */
+  readonly log: Readonly<Record<string, string>>;
+  /** Where the data is, in words. */
+  readonly places: readonly string[];
+  stop(): Promise<void>;
+}
+
+export type ServiceName = 'gateway' | 'image-analysis';
+const SERVICES: readonly ServiceName[] = ['gateway', 'image-analysis'];
+
+export interface StartedPostgres extends Pick<Servers, 'databases' | 'places' | 'stop'> {
+  /** Of the log's own database. */
+  readonly logUrl: string;
+  /** `started`, `created` or `adopted`, and where. */
+  readonly words: string;
+}
+
+/** A durable Postgres with a database per service and one for the log. */
+export async function postgres({ dir, postgresPort }: DemoOptions): Promise<StartedPostgres> {
+  const server = await startPostgres({
+    dir: resolve(dir, 'postgres'),
+    ...(postgresPort === undefined ? {} : { port: postgresPort }),
+  });
+  const entries: [ServiceName, string][] = [];
+  for (const name of SERVICES) {
+    const role = name.replaceAll('-', '_');
+    entries.push([name, await ensureDatabase(server.url, { name: role })]);
+  }
+  const logUrl = await ensureDatabase(server.url, { name: 'event_log' });
+  return {
+    databases: Object.fromEntries(entries) as Record<ServiceName, string>,
+    logUrl,
+    places: [`Postgres: ${server.dir}`, ...(server.notice ? [server.notice] : [])],
+    words: `${server.outcome} on 127.0.0.1:${server.port}`,
+    stop: () => server.stop(),
+  };
+}
+
+/** A Kafka broker and a schema registry: the given ones, or our own. */
+export async function kafka({
+  dir,
+}: DemoOptions): Promise<Pick<Servers, 'log' | 'places' | 'stop'> & { words: string }> {
+  const { KAFKA_BROKERS: brokers, SCHEMA_REGISTRY_URL: registryUrl } = process.env;
+  if (brokers && registryUrl)
+    return {
+      log: kafkaSettings(brokers, registryUrl),
+      places: [],
+      words: `given: ${brokers}`,
+      stop: async () => undefined,
+    };
+  const folder = resolve(dir, 'kafka');
+  const server = await startKafka({ dir: folder });
+  return {
+    log: kafkaSettings(server.brokers, server.registryUrl ?? ''),
+    places: [`Kafka: ${folder}`],
+    words: `${server.brokers}, registry ${server.registryUrl}`,
+    stop: async () => void (await server.stop()),
+  };
+}
+
+function kafkaSettings(brokers: string, registryUrl: string): Record<string, string> {
+  return { AURA_LOG_KIND: 'kafka', AURA_BROKERS: brokers, AURA_REGISTRY_URL: registryUrl };
+}

@@ -1,0 +1,105 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { resolve } from 'node:path';
+import { gateway } from '@aura/gateway';
+import { imageAnalysis } from '@aura/image-analysis';
+import { TransientError } from '@aura/platform';
+import { createLogger, startService, type RunningService } from '@aura/service';
+import { CLONE } from './options.js';
+import type { ServiceName } from './servers.js';
+
+export interface StartedService {
+  readonly name: ServiceName;
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** How services are started: all in this process, or each in one of its own. */
+export interface Starter {
+  start(name: ServiceName, port: number, settings: Readonly<Record<string, string>>): Promise<StartedService>;
+}
+
+/** All in this process: the quickest way up. Their logs go to files, one per service. */
+export function inThisProcess(logFolder: string): Starter {
+  return {
+    async start(name, port, environment) {
+      const logger = createLogger({ name, level: 'info', destination: resolve(logFolder, `${name}.log`) });
+      const options = { environment, logger, port, telemetry: name === 'gateway' };
+      const running: RunningService =
+        name === 'gateway'
+          ? await startService({ ...gateway, ...options })
+          : await startService({ ...imageAnalysis, ...options });
+      return { name, url: running.url, stop: () => running.stop() };
+    },
+  };
+}
+
+/** Each in a process of its own, as they would run anywhere else. */
+export function inProcesses(logFolder: string): Starter {
+  return {
+    async start(name, port, settings) {
+      mkdirSync(logFolder, { recursive: true });
+      const log = openSync(resolve(logFolder, `${name}.log`), 'a');
+      const main = resolve(CLONE, 'apps', name, 'dist/main.js');
+      const child = spawn(
+        process.execPath,
+        ['--enable-source-maps', '--import', '@aura/service/register', main],
+        {
+          cwd: resolve(CLONE, 'apps', name),
+          env: { ...process.env, ...settings, AURA_HTTP_PORT: String(port) },
+          stdio: ['ignore', log, log],
+          // Ctrl-C reaches the whole group of a terminal: the demo stops its services itself, in order.
+          detached: process.platform !== 'win32',
+        },
+      );
+      closeSync(log);
+      return { name, url: `http://127.0.0.1:${port}`, stop: () => ended(child) };
+    },
+  };
+}
+
+function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  return new Promise((done) => {
+    child.once('exit', () => done());
+    child.kill('SIGTERM');
+  });
+}
+
+/** Resolves when the service says that nothing is missing; throws with what it says is missing after `withinMs`. */
+export async function whenReady(
+  { name, url }: StartedService,
+  signal: AbortSignal,
+  withinMs = 60_000,
+): Promise<void> {
+  const end = performance.now() + withinMs;
+  let missing = 'it does not answer';
+  while (performance.now() < end) {
+    signal.throwIfAborted();
+    try {
+      const response = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(5_000) });
+      if (response.ok) return;
+      missing = ((await response.json()) as { detail?: string }).detail ?? missing;
+    } catch (error) {
+      missing = error instanceof Error ? error.message : String(error);
+    }
+    await new Promise((again) => setTimeout(again, 50));
+  }
+  throw new TransientError(`${name} is not ready: ${missing}`);
+}
+
+/** `wanted` where nobody listens on it, else one that the system gives. */
+export async function freePort(wanted = 0): Promise<number> {
+  const server = createServer();
+  try {
+    return await new Promise<number>((found, fail) => {
+      server.once('error', fail);
+      server.listen(wanted, '127.0.0.1', () => found((server.address() as AddressInfo).port));
+    });
+  } catch {
+    return freePort(0);
+  } finally {
+    server.close();
+  }
+}
