@@ -2,8 +2,10 @@ import { AuraError } from '@aura/platform';
 import type { z } from 'zod';
 import { startService, type ServiceDefinition } from './start-service.js';
 
-/** Exit codes: 0 stopped when asked, 1 could not start, 128 + signal number when told twice. */
+/** Exit codes: 0 stopped when asked, 1 could not start, 128 + number of the signal when told twice. */
 const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15 } as const;
+/** How long after a clean stop the process may linger (ms). */
+const LINGER_MS = 1_000;
 
 /**
  * The whole of a `main.ts`: starts the service with the process's environment and telemetry, and stops it in order at the
@@ -11,30 +13,48 @@ const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15 } as const;
  * error (a stack only where the fault is not of a known kind) and exit code 1. The only place that listens to signals.
  */
 export async function runMain<S extends z.ZodRawShape>(service: ServiceDefinition<S>): Promise<void> {
-  const { name } = service.config;
   const asked = firstSignal();
+  process.exitCode = await runUntil(asked, service);
+  // Whatever still keeps the process alive has had its time to stop.
+  setTimeout(() => process.exit(), LINGER_MS).unref();
+}
+
+async function runUntil<S extends z.ZodRawShape>(
+  asked: AbortSignal,
+  service: ServiceDefinition<S>,
+): Promise<number> {
   try {
-    const starting = startService({ ...service, environment: process.env, telemetry: true });
-    const running = await starting;
-    await asked;
+    const running = await startService({
+      ...service,
+      environment: process.env,
+      telemetry: true,
+      signal: asked,
+    });
+    await aborted(asked);
     await running.stop();
-    process.exitCode = 0;
+    return 0;
   } catch (error) {
-    process.stderr.write(`${sentenceOf(name, error)}\n`);
-    process.exitCode = 1;
+    if (asked.aborted) return 0;
+    process.stderr.write(`${sentenceOf(service.config.name, error)}\n`);
+    return 1;
   }
 }
 
-/** Resolves at the first signal, from when on a second one is the end. */
-function firstSignal(): Promise<void> {
+/** Aborted by the first signal, from when on a second one is the end. */
+function firstSignal(): AbortSignal {
+  const asked = new AbortController();
+  for (const [signal, number] of Object.entries(SIGNAL_NUMBERS))
+    process.on(signal, () => {
+      if (asked.signal.aborted) process.exit(128 + number);
+      asked.abort();
+    });
+  return asked.signal;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    let told = false;
-    for (const [signal, number] of Object.entries(SIGNAL_NUMBERS))
-      process.on(signal, () => {
-        if (told) process.exit(128 + number);
-        told = true;
-        resolve();
-      });
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
   });
 }
 

@@ -6,7 +6,7 @@ import type { Config } from './config/config.js';
 import { Health } from './health/health.js';
 import { HealthController } from './health/health.controller.js';
 import { EventStreams } from './http/event-streams.js';
-import { CLOCK, CONFIG, LOGGER } from './tokens.js';
+import { CLOCK, CONFIG, LOGGER, START_SIGNAL } from './tokens.js';
 
 /** What startService makes before Nest, and gives to every provider. */
 export interface ServiceParts {
@@ -16,6 +16,8 @@ export interface ServiceParts {
   readonly shutdown: Shutdown;
   readonly health: Health;
   readonly streams: EventStreams;
+  /** Aborted when the start is no longer wanted. */
+  readonly startSignal: AbortSignal;
 }
 
 /** The root module: the parts, for injection everywhere, and the service's own module. */
@@ -29,6 +31,7 @@ export class ServiceModule {
       { provide: CLOCK, useValue: clock },
       { provide: Shutdown, useValue: shutdown },
       { provide: Health, useValue: health },
+      { provide: START_SIGNAL, useValue: parts.startSignal },
       { provide: EventStreams, useValue: streams },
       { provide: ServiceTokens, useValue: new ServiceTokens(config.name, config.serviceTokenSecret, clock) },
     ];

@@ -33,6 +33,8 @@ export interface StartOptions<S extends z.ZodRawShape> extends ServiceDefinition
   readonly port?: number;
   /** True: this service starts the process's telemetry, unless it runs, and stops it. Default false: somebody else does. */
   readonly telemetry?: boolean;
+  /** Ends the waiting of a start (for a database that is away), which then rejects. Has no effect afterwards. */
+  readonly signal?: AbortSignal;
 }
 
 export interface RunningService {
@@ -67,6 +69,7 @@ export async function startService<S extends z.ZodRawShape>(
     shutdown,
     health: new Health(),
     streams: new EventStreams(),
+    startSignal: options.signal ?? new AbortController().signal,
   };
   return inScope({ logger }, async () => {
     for (const warning of warnings) logger.warn({}, warning);

@@ -9,3 +9,6 @@ export const CONFIG = Symbol('aura.config');
 export const LOGGER = Symbol('aura.logger');
 /** `@Inject(CLOCK) clock: Clock` of @aura/platform. */
 export const CLOCK = Symbol('aura.clock');
+
+/** Aborted when the start is no longer wanted: for providers that wait. Not exported: apps don't wait in factories. */
+export const START_SIGNAL = Symbol('aura.start-signal');

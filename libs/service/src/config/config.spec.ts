@@ -143,7 +143,7 @@ describe('a secret', () => {
     const hidden = new Secret('hunter2');
     const config = plain.load(MINIMAL);
     const seen = [
-      `${hidden}`,
+      String(hidden),
       JSON.stringify({ hidden }),
       inspect({ hidden }),
       inspect(config),

@@ -1,6 +1,6 @@
-import type { Logger } from '@aura/platform';
-import { kindOf, TransientError } from '@aura/platform';
+import { codeOf, kindOf, type Logger, TerminalError, TransientError } from '@aura/platform';
 import { DataSource, type DataSourceOptions, type EntitySchema, type MixedList } from 'typeorm';
+import { TypeOrmLines } from './typeorm-lines.js';
 
 // oxlint-disable-next-line typescript/no-unsafe-function-type -- TypeORM's own type of an entity class
 type EntityClass = Function;
@@ -43,7 +43,7 @@ export function dataSourceOf(options: DatabaseOptions, logger: Logger): DataSour
     uuidExtension: 'pgcrypto',
     installExtensions: false,
     synchronize: false,
-    logging: false,
+    logger: new TypeOrmLines(logger),
     poolErrorHandler: (error: unknown) => logger.warn({ error }, 'an idle database connection broke'),
     extra: {
       lock_timeout: options.lockTimeoutMs ?? 5_000,
@@ -64,7 +64,8 @@ export interface WaitOptions {
 
 /**
  * Calls `connect` until it succeeds, with back-off and full jitter, as long as the failure is transient and time is left.
- * Says what it waits for. Throws `TransientError` when the time is over, the error itself where waiting can't help.
+ * Says what it waits for. Throws `TransientError` when the time is over or the start is called off, `TerminalError` where
+ * the server refuses us, the error itself where waiting can't help.
  */
 export async function whenReachable<T>(
   what: string,
@@ -77,11 +78,15 @@ export async function whenReachable<T>(
     try {
       return await connect();
     } catch (error) {
-      if (kindOf(error) !== 'transient' && !isConnectTimeout(error)) throw error;
+      if (REFUSED_SQLSTATE.test(codeOf(error) ?? ''))
+        throw new TerminalError(`${what} refuses us: check AURA_DATABASE_URL`, { cause: error });
+      if (!mayPass(error)) throw error;
       const left = end - performance.now();
-      if (left <= 0 || signal?.aborted)
+      if (signal?.aborted)
+        throw new TransientError(`the start was called off while waiting for ${what}`, { cause: error });
+      if (left <= 0)
         throw new TransientError(
-          `${what} did not answer within ${waitMs} ms: is it running, and is its address right?`,
+          `${what} did not answer within ${waitMs} ms: is it running, is the address right?`,
           {
             cause: error,
           },
@@ -92,10 +97,16 @@ export async function whenReachable<T>(
   }
 }
 
-/** pg-pool and pg give their own connect time-outs no code and no class: the one case where only the text tells. */
-function isConnectTimeout(error: unknown): boolean {
+/** Wrong user or password (28), no such database (3D). */
+const REFUSED_SQLSTATE = /^(28|3D)...$/;
+
+/**
+ * Besides what `kindOf` knows: pg's connect time-outs and broken handshakes carry neither code nor class, they are the
+ * plain `Error`s among what connecting can throw (TypeORM's own mistakes and ours are subclasses).
+ */
+function mayPass(error: unknown): boolean {
   return (
-    error instanceof Error && /^(timeout expired|timeout exceeded|Connection terminated)/.test(error.message)
+    kindOf(error) === 'transient' || (error instanceof Error && error.constructor === Error && !codeOf(error))
   );
 }
 

@@ -1,15 +1,15 @@
 import { type Logger, run, Shutdown, statement } from '@aura/platform';
-import type { DynamicModule } from '@nestjs/common';
-import { TypeOrmModule } from '@nestjs/typeorm';
+import { type DynamicModule, Module } from '@nestjs/common';
 import type { Pool } from 'pg';
-import { DataSource } from 'typeorm';
+import { DataSource, EntityManager } from 'typeorm';
 import type { Config } from '../config/config.js';
 import { Health } from '../health/health.js';
-import { CONFIG, LOGGER } from '../tokens.js';
+import { CONFIG, LOGGER, START_SIGNAL } from '../tokens.js';
 import { dataSourceOf, type DatabaseOptions, whenReachable } from './connection.js';
 import { migrate, type Migrations } from './migrate.js';
 
 export interface DatabaseModuleOptions extends Omit<DatabaseOptions, 'name' | 'url' | 'poolSize'> {
+  /** In the order in which they run. */
   readonly migrations: Migrations;
   /** Default: `databaseUrl` of the configuration. */
   readonly url?: string;
@@ -17,33 +17,40 @@ export interface DatabaseModuleOptions extends Omit<DatabaseOptions, 'name' | 'u
   readonly poolSize?: number;
 }
 
+/** Holds the providers of `databaseModule`. */
+@Module({})
+class DatabaseModule {}
+
 const PING = statement('database_ping', 'select 1');
 
 /**
- * The service's database as TypeORM's `DataSource` (and `EntityManager`, and repositories by `TypeOrmModule.forFeature`):
- * waits for a database that is away, migrates, connects; adds the readiness check `database`; closes with the pools.
+ * The service's database, for every module: `DataSource`, `EntityManager`, and repositories through
+ * `TypeOrmModule.forFeature([...])` of @nestjs/typeorm. Waits for a database that is away, migrates, connects; adds the
+ * readiness check `database`; closes with the pools.
+ *
+ * Makes the start fail with `TransientError` (away for longer than `databaseWaitMs`), `TerminalError` (it refuses this
+ * user or has no such database), `InvariantError` (a migration failed).
  */
 export function databaseModule(options: DatabaseModuleOptions): DynamicModule {
-  return TypeOrmModule.forRootAsync({
-    inject: [CONFIG, LOGGER, Shutdown, Health],
-    useFactory: (config: Config, logger: Logger, shutdown: Shutdown, health: Health) => ({
-      type: 'postgres',
-      // Nest's own retries sleep without a word; ours say what they wait for.
-      retryAttempts: 0,
-      service: { config, logger, shutdown, health },
-    }),
-    dataSourceFactory: (given) => {
-      const { service } = given as unknown as { service: Parameters<typeof connect>[1] };
-      return connect(options, service);
-    },
-  });
+  return {
+    module: DatabaseModule,
+    global: true,
+    providers: [
+      {
+        provide: DataSource,
+        inject: [CONFIG, LOGGER, Shutdown, Health, START_SIGNAL],
+        useFactory: (...parts: Parts) => connect(options, ...parts),
+      },
+      { provide: EntityManager, inject: [DataSource], useFactory: (source: DataSource) => source.manager },
+    ],
+    exports: [DataSource, EntityManager],
+  };
 }
 
-async function connect(
-  options: DatabaseModuleOptions,
-  service: { config: Config; logger: Logger; shutdown: Shutdown; health: Health },
-): Promise<DataSource> {
-  const { config, logger, shutdown, health } = service;
+type Parts = [config: Config, logger: Logger, shutdown: Shutdown, health: Health, signal: AbortSignal];
+
+async function connect(options: DatabaseModuleOptions, ...parts: Parts): Promise<DataSource> {
+  const [config, logger, shutdown, health, signal] = parts;
   const settings = {
     ...options,
     name: config.name,
@@ -54,9 +61,9 @@ async function connect(
   shutdown.add('pools', 'database', async () => {
     if (dataSource.isInitialized) await dataSource.destroy();
   });
-  const wait = { waitMs: config.databaseWaitMs };
+  const wait = { waitMs: config.databaseWaitMs, signal };
   const what = `the database of ${config.name} at ${addressOf(settings.url)}`;
-  await whenReachable(what, () => migrate(settings, logger), logger, wait);
+  await whenReachable(what, () => migrate({ ...settings, waitMs: wait.waitMs }, logger), logger, wait);
   await whenReachable(what, () => dataSource.initialize(), logger, wait);
   const pool = (dataSource.driver as unknown as { master: Pool }).master;
   health.add('database', async () => {

@@ -1,4 +1,4 @@
-import { InvariantError, type Logger, run, statement, TransientError } from '@aura/platform';
+import { InvariantError, kindOf, type Logger, run, statement, TransientError } from '@aura/platform';
 import { Client } from 'pg';
 import type { MigrationInterface, MixedList } from 'typeorm';
 import { dataSourceOf, type DatabaseOptions } from './connection.js';
@@ -68,6 +68,7 @@ async function runMigrations(
     for (const { name } of ran) logger.info({ migration: name }, 'migrated');
     return ran.map(({ name }) => name);
   } catch (error) {
+    if (kindOf(error) === 'transient') throw error;
     throw new InvariantError(
       `a migration of ${options.name} failed; those before it stand, it and those after do not`,
       {

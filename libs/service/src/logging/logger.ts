@@ -18,7 +18,9 @@ export interface LoggerOptions {
  */
 export function createLogger({ name, level, destination }: LoggerOptions): Logger {
   const stream =
-    typeof destination === 'object' ? destination : pino.destination({ dest: destination ?? 1, mkdir: true });
+    typeof destination === 'object'
+      ? destination
+      : pino.destination({ dest: destination ?? 1, mkdir: true, sync: true });
   const out = pino(
     {
       level,

@@ -10,7 +10,7 @@ import {
 } from '@opentelemetry/api';
 import { getRPCMetadata, RPCType } from '@opentelemetry/core';
 import type { Request } from 'express';
-import { Observable } from 'rxjs';
+import { finalize, Observable, tap } from 'rxjs';
 import { problemOf } from '../http/problem-of.js';
 
 const tracer = trace.getTracer('@aura/service');
@@ -49,29 +49,22 @@ export class HandlerSpans implements NestInterceptor {
 
 /** Runs the handler inside `active`; a handler is called on subscription, so that is what must happen in the context. */
 function traced(next: CallHandler, span: Span, active: Context): Observable<unknown> {
-  return new Observable((subscriber) => {
-    const subscription = context.with(active, () =>
-      next.handle().subscribe({
-        next: (value) => subscriber.next(value),
-        error: (error: unknown) => {
-          if (problemOf(error).getStatus() >= 500) {
-            span.recordException(error instanceof Error ? error : String(error));
-            span.setStatus({ code: SpanStatusCode.ERROR });
-          }
-          span.end();
-          subscriber.error(error);
-        },
-        complete: () => {
-          span.end();
-          subscriber.complete();
-        },
-      }),
-    );
-    return () => {
-      subscription.unsubscribe();
-      span.end();
-    };
-  });
+  const failed = (error: unknown): void => {
+    if (problemOf(error).getStatus() < 500) return;
+    span.recordException(error instanceof Error ? error : String(error));
+    span.setStatus({ code: SpanStatusCode.ERROR });
+  };
+  return new Observable((subscriber) =>
+    context.with(active, () =>
+      next
+        .handle()
+        .pipe(
+          tap({ error: failed }),
+          finalize(() => span.end()),
+        )
+        .subscribe(subscriber),
+    ),
+  );
 }
 
 function routeOf(request: Request): string | undefined {

@@ -5,13 +5,14 @@
  * - metrics are read by Prometheus from the service's own port: /metrics;
  * - the context travels as W3C `traceparent` and `tracestate`: over HTTP, and through outbox and log.
  */
+import { context, metrics, propagation, trace } from '@opentelemetry/api';
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { HttpInstrumentation } from '@opentelemetry/instrumentation-http';
 import { KafkaJsInstrumentation } from '@opentelemetry/instrumentation-kafkajs';
 import { PgInstrumentation } from '@opentelemetry/instrumentation-pg';
 import { NodeSDK } from '@opentelemetry/sdk-node';
-import { BatchSpanProcessor, type SpanProcessor } from '@opentelemetry/sdk-trace';
+import { BatchSpanProcessor, NoopSpanProcessor, type SpanProcessor } from '@opentelemetry/sdk-trace';
 import { closeMetrics, openMetrics } from './metrics.js';
 
 export interface TelemetryOptions {
@@ -35,12 +36,15 @@ export function startTelemetry({
   if (sdk) return false;
   // The SDK adds a log exporter of its own accord otherwise.
   process.env['OTEL_LOGS_EXPORTER'] ??= 'none';
+  // Its other detectors put the command line and the paths of the process into /metrics and every trace.
+  process.env['OTEL_NODE_RESOURCE_DETECTORS'] ??= 'env,host,serviceinstance';
   const exporters = otlpEndpoint
     ? [new BatchSpanProcessor({ exporter: new OTLPTraceExporter({ url: tracesUrl(otlpEndpoint) }) })]
     : [];
   sdk = new NodeSDK({
     serviceName,
-    spanProcessors: [...spanProcessors, ...exporters],
+    // Without any processor there would be no trace ids at all: none in the log, none in the outbox.
+    spanProcessors: [new NoopSpanProcessor(), ...spanProcessors, ...exporters],
     metricReaders: [openMetrics()],
     textMapPropagator: new W3CTraceContextPropagator(),
     instrumentations: [
@@ -59,6 +63,8 @@ export async function stopTelemetry(): Promise<void> {
   sdk = undefined;
   closeMetrics();
   await running?.shutdown();
+  // The SDK leaves its dead providers behind as the process's; a later start could not replace them.
+  for (const api of [trace, metrics, context, propagation]) api.disable();
 }
 
 function tracesUrl(endpoint: string): string {
