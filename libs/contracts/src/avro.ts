@@ -22,6 +22,7 @@ import { MAX_PROBLEMS, payloadProblems } from './avro/payload-problems.js';
 import { InvalidPayloadError, UnreadableEventError } from './errors.js';
 import type { AvroSchema } from './event.js';
 import { fingerprintOf } from './fingerprint.js';
+import { meaningProblems } from './meaning.js';
 
 /** Writer revisions of one event type that a process meets: a handful; the bound is against a hostile topic. */
 const MAX_READERS = 256;
@@ -39,7 +40,7 @@ export class AvroCodec {
   /** Throws when `schema` is no valid record. */
   constructor(
     readonly name: string,
-    schema: AvroSchema,
+    readonly schema: AvroSchema,
   ) {
     this.#type = avscType(schema, true);
     if (!this.#type.fields)
@@ -80,6 +81,8 @@ export class AvroCodec {
   }
 
   #resolve(writerSchema: AvroSchema): AvscResolver {
+    const [problem] = meaningProblems(this.schema, writerSchema);
+    if (problem) throw new UnreadableEventError(`${this.name}.${problem.path}: ${problem.reason}`);
     try {
       return this.#type.createResolver(avscType(writerSchema, false));
     } catch (cause) {

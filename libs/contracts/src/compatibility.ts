@@ -4,69 +4,14 @@
  */
 import { AvroCodec } from './avro.js';
 import type { AvroSchema } from './event.js';
-import { canonicalSchema, type Json } from './fingerprint.js';
+import type { Json } from './fingerprint.js';
+import { isUnion, label, PROMOTIONS, Resolved, shortName, type Named } from './resolved-schema.js';
 
 /** Why two schemas are not compatible, and where: `palette[].share`. Empty path: the record itself. */
 export interface SchemaProblem {
   readonly path: string;
   readonly reason: string;
 }
-
-/** A type that is no union: its attributes by what this file asks of them. */
-interface Named {
-  readonly type: string;
-  readonly name?: string;
-  readonly aliases?: readonly string[];
-  readonly fields?: readonly Field[];
-  readonly items?: Json;
-  readonly values?: Json;
-  readonly symbols?: readonly string[];
-  readonly size?: number;
-  readonly default?: Json;
-}
-interface Field {
-  readonly name: string;
-  readonly type: Json;
-  readonly default?: Json;
-  readonly aliases?: readonly string[];
-}
-
-/** A schema in canonical form, with its named types at hand. */
-class Resolved {
-  readonly root: Json;
-  readonly #named = new Map<string, Named>();
-
-  constructor(schema: AvroSchema) {
-    this.root = canonicalSchema(schema);
-    this.#collect(this.root);
-  }
-
-  /** References followed and primitives as `{ type }`; a union stays an array. */
-  node(schema: Json): Named | readonly Json[] {
-    if (Array.isArray(schema)) return schema;
-    if (typeof schema === 'string') return this.#named.get(schema) ?? { type: schema };
-    return schema as unknown as Named;
-  }
-
-  #collect(schema: Json | undefined): void {
-    if (Array.isArray(schema)) for (const branch of schema) this.#collect(branch);
-    if (schema === null || typeof schema !== 'object' || Array.isArray(schema)) return;
-    const node = schema as unknown as Named;
-    if (node.name !== undefined) this.#named.set(node.name, node);
-    for (const field of node.fields ?? []) this.#collect(field.type);
-    this.#collect(node.items);
-    this.#collect(node.values);
-  }
-}
-
-/** Reader type -> writer types that it takes besides its own. */
-const PROMOTIONS: Readonly<Record<string, readonly string[]>> = {
-  long: ['int'],
-  float: ['int', 'long'],
-  double: ['int', 'long', 'float'],
-  string: ['bytes'],
-  bytes: ['string'],
-};
 
 /** One direction: whether a reader with `readerSchema` reads what `writerSchema` wrote. Empty: it does. */
 export function readingProblems(readerSchema: AvroSchema, writerSchema: AvroSchema): SchemaProblem[] {
@@ -207,16 +152,4 @@ function symbolProblem(reader: Named, writer: Named, path: string): SchemaProble
   const missing = (writer.symbols ?? []).filter((symbol) => !reader.symbols?.includes(symbol));
   if (missing.length === 0) return [];
   return [{ path, reason: `symbol ${missing.join(', ')} is unknown and the enum has no default` }];
-}
-
-function isUnion(node: Named | readonly Json[]): node is readonly Json[] {
-  return Array.isArray(node);
-}
-
-function label(node: Named): string {
-  return node.name === undefined ? node.type : `${node.type} ${node.name}`;
-}
-
-function shortName(name: string): string {
-  return name.slice(name.lastIndexOf('.') + 1);
 }

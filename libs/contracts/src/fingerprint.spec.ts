@@ -45,7 +45,7 @@ describe('the fingerprint of a schema', () => {
     [
       'the order of attributes',
       {
-        fields: (field({ type: 'string' }) as { fields: never }).fields,
+        fields: (field({ type: 'string' }) as unknown as { fields: object[] }).fields,
         'aura.key': 'a',
         namespace: 'n',
         name: 'R',

@@ -58,7 +58,7 @@ describe('CloudEvents headers, Kafka binding, binary mode', () => {
   });
 
   it('every missing or malformed header is named', () => {
-    const broken = {
+    const broken: Record<string, string> = {
       ...cloudEventHeaders(event),
       ce_id: '0199b0c5-1234-4abc-8def-000000000001',
       ce_time: 'yesterday',

@@ -12,19 +12,13 @@ interface LogicalSchema {
 
 /**
  * Base of ours: resolution reads the writer's bytes through the underlying type, so that promotions (int to long) and a
- * writer without the annotation work. Two different logical types, or two scales, never resolve into each other: the
- * number would be read and its meaning lost.
+ * writer without the annotation work. That both mean the same by them is checked before (meaning.ts).
  */
 abstract class ReadableLogicalType extends LogicalType {
   /** For messages: what a value has to be. */
   abstract readonly expectation: string;
 
-  protected refuses(writer: AvscType): boolean {
-    return isType(writer, 'logical') && writer.typeName !== this.typeName;
-  }
-
   _update(resolver: OpenResolver, writer: AvscType): void {
-    if (this.refuses(writer)) return;
     const bare = isType(writer, 'logical') ? (writer.underlyingType as AvscType) : writer;
     const read = (this.underlyingType as AvscType).createResolver(bare);
     resolver._read = (tap: Tap) => this._fromValue(read._read(tap));
@@ -125,9 +119,6 @@ export class DecimalType extends ReadableLogicalType {
     if (this.#size !== undefined && this.#limit - 1n >= 1n << BigInt(this.#size * 8 - 1))
       throw new TypeError(`decimal: ${this.precision} digits do not fit into ${this.#size} bytes`);
     this.expectation = `decimal(${this.precision}, ${this.scale}) as a string`;
-  }
-  protected override refuses(writer: AvscType): boolean {
-    return super.refuses(writer) || ('scale' in writer && writer.scale !== this.scale);
   }
   protected override _fromValue(raw: Buffer): string {
     const unscaled =

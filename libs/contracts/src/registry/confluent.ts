@@ -15,6 +15,10 @@ export interface ConfluentRegistryOptions {
 }
 
 const LEVEL = 'FULL_TRANSITIVE';
+/** How often a refusal without a reason is taken for a race. */
+const RACES = 3;
+/** Asked one by one, after a refusal only. */
+const MAX_VERSIONS = 100;
 
 /** The part of the client's own HTTP client that its public methods do not reach: raw schemas, and a subject's level. */
 interface RawApi {
@@ -22,7 +26,8 @@ interface RawApi {
   readonly Subject: {
     config(query: { subject: string }): Promise<{ data(): { compatibilityLevel: string } }>;
     updateConfig(query: { subject: string; body: { compatibility: string } }): Promise<unknown>;
-    latestVersion(query: { subject: string }): Promise<{ data(): { schema: string } }>;
+    latestVersion(query: { subject: string }): Promise<{ data(): { schema: string; version: number } }>;
+    version(query: { subject: string; version: number }): Promise<{ data(): { schema: string } }>;
   };
 }
 
@@ -75,19 +80,29 @@ export class ConfluentRegistry implements SchemaRegistry {
   async #register(subject: string, schema: AvroSchema): Promise<number> {
     try {
       await this.#setLevel(subject);
-      const text = { type: confluent.SchemaType.AVRO, schema: JSON.stringify(schema) } as const;
-      const { id } = await this.#client.register(text, {
-        subject,
-        compatibility: confluent.COMPATIBILITY.FULL_TRANSITIVE,
-      });
-      return id;
+      return await this.#post(subject, schema, RACES);
     } catch (cause) {
       if (cause instanceof SchemaRefusedError) throw cause;
-      const status = statusOf(cause);
-      if (status === 409)
-        throw new SchemaRefusedError(subject, await this.#why(subject, schema, cause), { cause });
-      if (status === 422) throw new SchemaRefusedError(subject, [(cause as Error).message], { cause });
+      if (statusOf(cause) === 422)
+        throw new SchemaRefusedError(subject, [(cause as Error).message], { cause });
       throw away(`${subject} can't be registered`, cause);
+    }
+  }
+
+  /** A 409 is a refusal, or two first registrations at once (Apicurio): told apart by our own check, not by the text. */
+  async #post(subject: string, schema: AvroSchema, races: number): Promise<number> {
+    const compatibility = confluent.COMPATIBILITY.FULL_TRANSITIVE;
+    const confluentSchema = { type: confluent.SchemaType.AVRO as const, schema: JSON.stringify(schema) };
+    try {
+      return (await this.#client.register(confluentSchema, { subject, compatibility })).id;
+    } catch (cause) {
+      if (statusOf(cause) !== 409) throw cause;
+      const problems = transitiveProblems(schema, await this.#versions(subject));
+      if (problems.length === 0 && races > 0) return this.#post(subject, schema, races - 1);
+      const reasons = problems.map(({ path, reason }) => (path === '' ? reason : `${path}: ${reason}`));
+      throw new SchemaRefusedError(subject, reasons.length > 0 ? reasons : [(cause as Error).message], {
+        cause,
+      });
     }
   }
 
@@ -105,12 +120,14 @@ export class ConfluentRegistry implements SchemaRegistry {
     }
   }
 
-  /** Registries word a refusal as they like, often without the field: ours is asked where the latest one refuses. */
-  async #why(subject: string, schema: AvroSchema, refusal: unknown): Promise<string[]> {
-    const { schema: latest } = (await this.#api.Subject.latestVersion({ subject })).data();
-    const problems = transitiveProblems(schema, [parse(latest)]);
-    if (problems.length === 0) return [(refusal as Error).message];
-    return problems.map(({ path, reason }) => (path === '' ? reason : `${path}: ${reason}`));
+  /** Newest first. Registries word a refusal as they like, often without the field: we look for ourselves. */
+  async #versions(subject: string): Promise<AvroSchema[]> {
+    const latest = (await this.#api.Subject.latestVersion({ subject })).data();
+    const schemas = [parse(latest.schema)];
+    const oldest = Math.max(1, latest.version - MAX_VERSIONS);
+    for (let version = latest.version - 1; version >= oldest; version--)
+      schemas.push(parse((await this.#api.Subject.version({ subject, version })).data().schema));
+    return schemas;
   }
 }
 

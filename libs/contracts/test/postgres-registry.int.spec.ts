@@ -1,0 +1,113 @@
+import { kindOf } from '@aura/platform';
+import { testDatabase, type TestDatabase } from '@aura/testing';
+import { Pool } from 'pg';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ConfluentRegistry, PostgresRegistry, SchemaRefusedError, type AvroSchema } from '../src/index.js';
+
+const schema = (...fields: object[]): AvroSchema => ({
+  type: 'record',
+  name: 'R',
+  namespace: 'n',
+  fields: [{ name: 'id', type: 'string' }, ...fields],
+});
+
+describe('the embedded registry', () => {
+  let database: TestDatabase;
+  let registry: PostgresRegistry;
+  beforeEach(async () => {
+    database = await testDatabase('registry');
+    registry = new PostgresRegistry({ database: database.url });
+  });
+  afterEach(async () => {
+    await registry.close();
+    await database.drop();
+  });
+
+  it('R2: lets one of two revisions in that do not bear each other', async () => {
+    await registry.register('s', schema());
+    // Each behind the other's back: both have looked for earlier schemas before either commits, unless a lock orders them.
+    const rivals = await Promise.allSettled(
+      ['int', 'string', 'boolean', 'double', 'bytes'].map(async (type) => {
+        const other = new PostgresRegistry({ database: database.url });
+        try {
+          const value = { int: 0, string: '', boolean: false, double: 0, bytes: '' }[type];
+          return await other.register('s', schema({ name: 'v', type, default: value }));
+        } finally {
+          await other.close();
+        }
+      }),
+    );
+    const kinds = rivals.flatMap((r) => (r.status === 'rejected' ? [(r.reason as Error).constructor] : []));
+    // string and bytes read each other, so that both may be in.
+    expect(kinds.length).toBeGreaterThanOrEqual(3);
+    expect(new Set(kinds)).toEqual(new Set([SchemaRefusedError]));
+  });
+
+  it('R1: one schema has one id in all subjects', async () => {
+    expect(await registry.register('s', schema())).toBe(await registry.register('t', schema()));
+  });
+
+  it('is made by many processes at once, when first needed', async () => {
+    const all = Array.from({ length: 6 }, () => new PostgresRegistry({ database: database.url }));
+    const ids = await Promise.all(all.map((r) => r.register('s', schema())));
+    await Promise.all(all.map((r) => r.close()));
+    expect(new Set(ids).size).toBe(1);
+  });
+
+  it('asks once for a schema that many events want, and remembers it', async () => {
+    const id = await registry.register('s', schema());
+    const pool = new Pool({ connectionString: database.url });
+    let queries = 0;
+    pool.on('acquire', () => queries++);
+    const reader = new PostgresRegistry({ database: pool });
+    await reader.schemaById(id);
+    const before = queries;
+    const other = await registry.register('s', schema({ name: 'v', type: 'int', default: 0 }));
+    await Promise.all(Array.from({ length: 50 }, () => reader.schemaById(other)));
+    await reader.schemaById(id);
+    expect(queries - before).toBe(1);
+    await reader.close();
+    expect(pool.ended).toBe(false);
+    await pool.end();
+  });
+
+  it('refuses what is no schema', async () => {
+    await expect(registry.register('s', { type: 'record', name: 'R' } as AvroSchema)).rejects.toThrow(
+      SchemaRefusedError,
+    );
+  });
+});
+
+describe('a registry that is away', () => {
+  // A port that nobody listens on: bound and closed by the kernel's choice would race; port 1 is never ours.
+  it.each([
+    ['postgres', () => new PostgresRegistry({ database: 'postgres://nobody@127.0.0.1:1/none' })],
+    ['confluent', () => new ConfluentRegistry({ url: 'http://127.0.0.1:1' })],
+  ])('%s: transient, and asked again', async (_, open) => {
+    const registry = open();
+    for (const call of [
+      () => registry.schemaById(1),
+      () => registry.register('s', schema()),
+      () => registry.schemaById(1),
+    ])
+      expect(kindOf(await call().catch((error: unknown) => error))).toBe('transient');
+    await registry.close();
+  });
+
+  it('postgres: works once its database is there', async () => {
+    const database = await testDatabase('registry_late');
+    const url = database.url;
+    await database.drop();
+    const registry = new PostgresRegistry({ database: url });
+    expect(kindOf(await registry.register('s', schema()).catch((error: unknown) => error))).toBe('transient');
+    const admin = new Pool({ connectionString: process.env['AURA_TEST_PG_URL'] });
+    await admin.query(`create database ${new URL(url).pathname.slice(1)}`);
+    try {
+      expect(await registry.register('s', schema())).toEqual(expect.any(Number));
+    } finally {
+      await registry.close();
+      await admin.query(`drop database ${new URL(url).pathname.slice(1)} with (force)`);
+      await admin.end();
+    }
+  });
+});
