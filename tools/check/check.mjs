@@ -10,7 +10,7 @@ const bin = (file) => [join('node_modules', file)];
 /** @type {[string, string[]][]} */
 const CHECKS = [
   ['lint', [...bin('oxlint/bin/oxlint'), '--type-aware', '--deny-warnings', '.']],
-  ['format', [...bin('prettier/bin/prettier.cjs'), '--check', '--log-level=warn', '.']],
+  ['format', [...bin('prettier/bin/prettier.cjs'), '--check', '--cache', '--log-level=warn', '.']],
   ['boundaries', ['tools/check/boundaries.mjs']],
   ['purity', ['tools/check/purity.mjs']],
   ['limits', ['tools/check/limits.mjs']],

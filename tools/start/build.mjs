@@ -60,7 +60,7 @@ async function checkGenerated(clone, node) {
 function stateOf(clone, folders) {
   const hash = createHash('sha256');
   for (const folder of folders)
-    for (const entry of readdirSync(join(clone, folder), { recursive: true }).map(String).sort()) {
+    for (const entry of readdirSync(join(clone, folder), { recursive: true }).map(String).toSorted()) {
       if (/(^|[\\/])(node_modules|dist|out-tsc)([\\/]|$)/.test(entry)) continue;
       const { size, mtimeMs } = statSync(join(clone, folder, entry));
       hash.update(`${folder}/${entry} ${size} ${mtimeMs}\n`);

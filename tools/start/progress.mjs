@@ -1,8 +1,8 @@
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 
 /**
- * Shows on stderr that something is under way: a spinner with the time in a terminal, a plain line at the start, every
- * 20 s and at the end elsewhere. What ends within `quietMs` shows nothing, unless it failed.
+ * Shows on stderr that something is under way: a spinner with the time in a terminal, a plain line at the
+ * start, every 20 s and at the end elsewhere. What ends within `quietMs` shows nothing, unless it failed.
  *
  * @param {string} text
  * @param {{ quietMs?: number }} [options]

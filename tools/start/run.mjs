@@ -1,5 +1,5 @@
-// `node tools/start/run.mjs [--build PROJECT,..|none] SCRIPT [arguments]`: makes the clone ready, then runs a script
-// of the workspace under its Node 24. Without --build everything is built first.
+// `node tools/start/run.mjs [--build PROJECT,..|none] SCRIPT [arguments]`: makes the clone ready, then runs a
+// script of the workspace under its Node 24. Without --build everything is built first.
 import { start } from './bootstrap.mjs';
 
 let projects;

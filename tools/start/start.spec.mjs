@@ -159,16 +159,9 @@ describe('a program', () => {
 });
 
 describe('the closing line', () => {
-  const test = (state, fullName = state) => ({ fullName, result: () => ({ state }) });
-  const module = ({ tests = [], errors = [], suiteErrors = [] }) => ({
-    relativeModuleId: 'libs/x/src/a.spec.ts',
-    errors: () => errors,
-    children: { allTests: () => tests, allSuites: () => [{ errors: () => suiteErrors }] },
-  });
-
   it('counts tests', () => {
     const summary = summarise(
-      [module({ tests: [test('passed'), test('failed'), test('skipped', 'log > keeps')] })],
+      [moduleWith({ tests: [testThat('passed'), testThat('failed'), testThat('skipped', 'log > keeps')] })],
       [],
     );
     expect(summary.skipped).toEqual(['libs/x/src/a.spec.ts: log > keeps']);
@@ -177,10 +170,23 @@ describe('the closing line', () => {
   });
 
   it.each([
-    ['T2: a file that does not load', [module({ errors: [new Error('x')] })], []],
-    ['T2: a hook that fails', [module({ suiteErrors: [new Error('x')] })], []],
-    ['T2: an error that nobody caught', [module({})], [new Error('x')]],
+    ['T2: a file that does not load', [moduleWith({ errors: [new Error('x')] })], []],
+    ['T2: a hook that fails', [moduleWith({ suiteErrors: [new Error('x')] })], []],
+    ['T2: an error that nobody caught', [moduleWith({})], [new Error('x')]],
   ])('%s is a failure', (_what, modules, unhandled) => {
     expect(closingLine(summarise(modules, unhandled))).toBe('0 passed, 1 failed');
   });
 });
+
+/** As much of Vitest's test and module as the summary reads. */
+function testThat(state, fullName = state) {
+  return { fullName, result: () => ({ state }) };
+}
+
+function moduleWith({ tests = [], errors = [], suiteErrors = [] }) {
+  return {
+    relativeModuleId: 'libs/x/src/a.spec.ts',
+    errors: () => errors,
+    children: { allTests: () => tests, allSuites: () => [{ errors: () => suiteErrors }] },
+  };
+}

