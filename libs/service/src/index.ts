@@ -12,6 +12,7 @@ export {
 export { Secret } from './config/secret.js';
 export { flag, integer, list, port, secret, secretUrl, url } from './config/settings.js';
 export { databaseModule, type DatabaseModuleOptions } from './database/database.module.js';
+export { eventsModule, withEvents, type EventsModuleOptions } from './eventing/events.module.js';
 export {
   Health,
   type CheckOptions,
@@ -38,4 +39,3 @@ export {
 } from './start-service.js';
 export { startTelemetry, stopTelemetry, type TelemetryOptions } from './telemetry/sdk.js';
 export { CLOCK, CONFIG, LOGGER } from './tokens.js';
-export { eventsModule, withEvents, type EventsModuleOptions } from './eventing/events.module.js';
