@@ -24,7 +24,7 @@ export interface TaskRunnerOptions {
   readonly units: UnitOfWorkContext;
   readonly pool: Pool;
   readonly logger: Logger;
-  /** A task whose owner has not renewed for this long belongs to nobody (ms). Default 30,000. */
+  /** A task whose owner has not renewed for this long belongs to nobody (ms). Default 15,000. */
   readonly leaseMs?: number;
   /** The longest sleep of the loop (ms): what another replica scheduled is seen by then. Default 5,000. */
   readonly idleMs?: number;
@@ -50,7 +50,7 @@ export class TaskRunner {
 
   constructor(private readonly options: TaskRunnerOptions) {
     this.#handlers = new Map(options.handlers.map((h) => [h.kind, h]));
-    this.#leaseMs = options.leaseMs ?? 30_000;
+    this.#leaseMs = options.leaseMs ?? 15_000;
     const idleMs = options.idleMs ?? 5_000;
     const onError = (error: unknown): void =>
       options.logger.warn({ err: error }, 'tasks: round failed, trying again');
