@@ -7,6 +7,16 @@ import { importsOf, parse } from './sources.mjs';
 
 const lines = (count) => Array.from({ length: count }, (_, n) => `  call(${n});`).join('\n');
 
+const project = (path, kind, manifest = {}) => ({
+  path,
+  kind,
+  name: `@aura/${path.split('/').at(-1)}`,
+  manifest,
+});
+
+const impure = (text) =>
+  impurities(parse('libs/x/src/a.ts', text), new Set(['libs/x/src/pure.ts'])).map((each) => each.what);
+
 describe('limits', () => {
   it('lets a function have 70 lines, a file 400, a line 110 characters', () => {
     expect(tooLong(parse('a.ts', `function f() {\n${lines(68)}\n}\n`))).toEqual([]);
@@ -38,12 +48,6 @@ describe('limits', () => {
 });
 
 describe('boundaries', () => {
-  const project = (path, kind, manifest = {}) => ({
-    path,
-    kind,
-    name: `@aura/${path.split('/').at(-1)}`,
-    manifest,
-  });
   const exported = { exports: { '.': './dist/index.js' } };
   const platform = project('libs/platform', 'lib:platform', exported);
   const eventing = project('libs/eventing', 'lib:eventing', {
@@ -109,15 +113,12 @@ describe('boundaries', () => {
 });
 
 describe('purity', () => {
-  const look = (text) =>
-    impurities(parse('libs/x/src/a.ts', text), new Set(['libs/x/src/pure.ts'])).map((each) => each.what);
-
   it('lets a pure file compute, and import pure files and types', () => {
     const text = `import { p } from './pure.js';\nimport type { Client } from 'pg';
       import { createHash } from 'node:crypto';\nimport { Retry } from '@aura/platform';
       export const at = (time: Date) => new Date(time.getTime() + p);
       export const o = { process: 1 };\nexport const q = o.process;`;
-    expect(look(text)).toEqual([]);
+    expect(impure(text)).toEqual([]);
   });
 
   it.each([
@@ -132,7 +133,7 @@ describe('purity', () => {
     [`export const later = (f: () => void) => setTimeout(f, 1);`, 'uses setTimeout'],
     [`export const env = () => process.env;`, 'uses process'],
   ])('finds %s', (text, what) => {
-    expect(look(text)).toContain(what);
+    expect(impure(text)).toContain(what);
   });
 });
 

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -125,18 +125,6 @@ describe('the lock', () => {
     utimesSync(join(folder, 'lock'), longAgo, longAgo);
     expect(await withLock(join(folder, 'lock'), async () => 'mine')).toBe('mine');
   });
-
-  /** A process that holds the lock until its stdin ends. */
-  function holder() {
-    const code = `import { withLock } from ${JSON.stringify(new URL('lock.mjs', import.meta.url).href)};
-      await withLock(${JSON.stringify(join(folder, 'lock'))}, async () => {
-        console.log('held');
-        for await (const _ of process.stdin);
-      });`;
-    return spawn(process.execPath, ['--input-type=module', '-e', code], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-  }
 });
 
 describe('a problem', () => {
@@ -177,6 +165,18 @@ describe('the closing line', () => {
     expect(closingLine(summarise(modules, unhandled))).toBe('0 passed, 1 failed');
   });
 });
+
+/** A process that holds the lock until its stdin ends. */
+function holder() {
+  const code = `import { withLock } from ${JSON.stringify(new URL('lock.mjs', import.meta.url).href)};
+    await withLock(${JSON.stringify(join(folder, 'lock'))}, async () => {
+      console.log('held');
+      for await (const _ of process.stdin);
+    });`;
+  return spawn(process.execPath, ['--input-type=module', '-e', code], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+}
 
 /** As much of Vitest's test and module as the summary reads. */
 function testThat(state, fullName = state) {
