@@ -49,6 +49,11 @@ function effectOf(who: string, run: (task: Task, signal: AbortSignal) => Promise
   };
 }
 
+const tenAtOnce = (who: string): TaskHandler => ({
+  ...effectOf(who, async () => undefined),
+  concurrency: 10,
+});
+
 function gate(): { opened: Promise<void>; open: () => void } {
   const { promise, resolve } = Promise.withResolvers<void>();
   return { opened: promise, open: resolve };
@@ -76,11 +81,7 @@ it('T1: two replicas claim different tasks', async () => {
   await service.units.run(async (work) => {
     for (let n = 0; n < 20; n++) work.schedule({ kind: 'work', key: String(n), payload: {} });
   });
-  const handler = (who: string): TaskHandler => ({
-    ...effectOf(who, async () => undefined),
-    concurrency: 10,
-  });
-  await Promise.all([runner([handler('a')]).runOnce(), runner([handler('b')]).runOnce()]);
+  await Promise.all([runner([tenAtOnce('a')]).runOnce(), runner([tenAtOnce('b')]).runOnce()]);
   expect(await effects()).toHaveLength(20);
   expect(await rows()).toEqual([]);
 });
@@ -101,19 +102,21 @@ it('T1: the task of an owner that died goes to another when the lease has run ou
 
 it('T2: a late owner’s ending is rolled back whole: its rows and events with it', async () => {
   await schedule('work');
-  const [lateStarted, late] = [gate(), gate()];
-  const slow = runner([
-    effectOf('late', async () => {
-      lateStarted.open();
-      await late.opened;
-    }),
-  ]);
-  const slowRun = slow.runOnce();
-  await lateStarted.opened;
+  const held = (who: string): { started: Promise<void>; end: () => void; run: Promise<void> } => {
+    const [started, end] = [gate(), gate()];
+    const handler = effectOf(who, () => (started.open(), end.opened));
+    return { started: started.opened, end: end.open, run: runner([handler]).runOnce() };
+  };
+  const late = held('late');
+  await late.started;
   await service.pool.query(`update aura.task set lease_until = clock_timestamp() - interval '1 ms'`);
-  await runner([effectOf('new', async () => undefined)]).runOnce();
-  late.open();
-  await slowRun;
+  const owner = held('new');
+  await owner.started;
+  late.end();
+  await late.run;
+  expect(await effects()).toEqual([]);
+  owner.end();
+  await owner.run;
   expect(await effects()).toEqual(['new']);
   expect(await service.rows('select key from aura.outbox')).toEqual([{ key: 'new' }]);
 });
