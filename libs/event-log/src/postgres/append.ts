@@ -6,8 +6,7 @@
  * - A3 offsets are taken under those locks, which are held until commit: they are gapless and in commit order.
  * - A4 one NOTIFY per batch, each topic named once: commits that notify queue behind one another in a database.
  */
-import type { PoolClient } from 'pg';
-import { run, statement } from '@aura/platform';
+import { type Queryable, run, statement } from '@aura/platform';
 import type { Lane } from '../admission.js';
 import type { NewRecord, PartitionAck } from '../event-log.js';
 import { RECORDS_CHANNEL, topicsPayload } from './wake-up.js';
@@ -45,7 +44,7 @@ const APPEND = statement(
  * A connection lost before the answer leaves the outcome unknown: the caller may append again, readers drop by event id.
  */
 export async function appendLanes(
-  client: PoolClient,
+  client: Queryable,
   records: readonly NewRecord[],
   lanes: readonly Lane[],
 ): Promise<PartitionAck[]> {

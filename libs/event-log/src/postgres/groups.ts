@@ -7,8 +7,7 @@
  * - G3 who is expelled has no member row: its next heartbeat finds that out, and its reads find nothing (read.ts, R3).
  * - G4 join, leave and expulsion raise the group's generation and notify the others.
  */
-import type { PoolClient } from 'pg';
-import { run, statement } from '@aura/platform';
+import { type Queryable, run, statement } from '@aura/platform';
 import type { TopicPartition } from '../event-log.js';
 import { assign, type Candidate } from './assign.js';
 import { GROUPS_CHANNEL } from './wake-up.js';
@@ -81,7 +80,7 @@ const FORGET = statement(
 
 /** A new member of the group, and a rebalance. $topics need not exist yet: they count as soon as they do. */
 export async function join(
-  client: PoolClient,
+  client: Queryable,
   member: Member,
   topics: readonly string[],
   sessionMs: number,
@@ -93,19 +92,19 @@ export async function join(
 }
 
 /** The member is gone, and what it owned is free. Repeating it is harmless. */
-export async function leave(client: PoolClient, member: Member): Promise<void> {
+export async function leave(client: Queryable, member: Member): Promise<void> {
   await run(client, LOCK_GROUP, [member.group]);
   await run(client, LEAVE, [member.group, member.id]);
   await retarget(client, member.group);
 }
 
 /** Expels the members whose lease has run out, and assigns anew. */
-export async function rebalance(client: PoolClient, group: string): Promise<void> {
+export async function rebalance(client: Queryable, group: string): Promise<void> {
   await run(client, LOCK_GROUP, [group]);
   await retarget(client, group);
 }
 
-async function retarget(client: PoolClient, group: string): Promise<void> {
+async function retarget(client: Queryable, group: string): Promise<void> {
   await run(client, EXPEL, [group]);
   const members = await run<{ id: string; topics: string[] }>(client, MEMBERS, [group]);
   const topics = [...new Set(members.flatMap((member) => member.topics))];
@@ -157,7 +156,7 @@ interface BeatRow {
   mine: { topic: string; partition: number; owned: boolean; meant: boolean }[];
 }
 
-export async function beat(client: PoolClient, member: Member): Promise<Standing> {
+export async function beat(client: Queryable, member: Member): Promise<Standing> {
   const [row] = await run<BeatRow>(client, BEAT, [member.group, member.id]);
   const mine = (wanted: (m: BeatRow['mine'][number]) => boolean): TopicPartition[] =>
     (row?.mine ?? []).filter(wanted).map(({ topic, partition }) => ({ topic, partition }));
@@ -181,7 +180,7 @@ const NOTIFY_GROUP = statement('consumer_group_notify', `select pg_notify('${GRO
 
 /** Gives partitions back, for their new owner to take. Called when nothing of them is under way any more. */
 export async function release(
-  client: PoolClient,
+  client: Queryable,
   member: Member,
   partitions: readonly TopicPartition[],
 ): Promise<void> {
@@ -204,7 +203,7 @@ const CLAIM = statement(
 );
 
 /** Takes every free partition that is meant for this member. */
-export async function claim(client: PoolClient, member: Member): Promise<TopicPartition[]> {
+export async function claim(client: Queryable, member: Member): Promise<TopicPartition[]> {
   await run(client, LOCK_GROUP, [member.group]);
   return run<{ topic: string; partition: number }>(client, CLAIM, [member.group, member.id]);
 }

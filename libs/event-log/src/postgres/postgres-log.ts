@@ -165,6 +165,7 @@ class PostgresEventLog implements PostgresLog {
   }
 
   async subscribe(options: SubscribeOptions): Promise<Subscription> {
+    if (this.#closed) throw new TransientError(`the log is closed: ${options.group} can't subscribe`);
     const subscription = new PostgresSubscription(this.#database, this.#wakeUp, options, this.#limits.pollMs);
     this.#subscriptions.add(subscription);
     this.#retention.start();

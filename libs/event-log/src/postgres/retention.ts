@@ -5,8 +5,7 @@
  * - T2 where to cut is read after the lock was taken, in a later snapshot: what was appended meanwhile is seen (P1).
  * - T3 a batch is bounded, because appends to the partition wait while it runs.
  */
-import type { PoolClient } from 'pg';
-import { run, statement } from '@aura/platform';
+import { type Queryable, run, statement } from '@aura/platform';
 import type { Database } from './database.js';
 
 /** Records deleted under one lock. */
@@ -86,7 +85,7 @@ export async function deleteBefore(
 }
 
 async function deleteBatch(
-  client: PoolClient,
+  client: Queryable,
   id: number,
   cut: () => Promise<bigint>,
 ): Promise<{ deleted: number; more: boolean }> {

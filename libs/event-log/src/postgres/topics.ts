@@ -1,5 +1,4 @@
-import type { PoolClient } from 'pg';
-import { run, statement } from '@aura/platform';
+import { type Queryable, run, statement, TerminalError } from '@aura/platform';
 import type { TopicDescription, TopicSpec } from '../event-log.js';
 import { GROUPS_CHANNEL } from './wake-up.js';
 
@@ -16,8 +15,20 @@ const CREATE = statement(
 );
 const NOTIFY_ALL = statement('topic_notify_created', `select pg_notify('${GROUPS_CHANNEL}', '')`);
 
-/** Creates the topics that are missing, and wakes the groups that wait for one of them. */
-export async function createTopics(client: PoolClient, topics: readonly TopicSpec[]): Promise<void> {
+/** As Kafka's; the schema holds it too. */
+const NAME = /^[A-Za-z0-9._-]{1,249}$/;
+
+/**
+ * Creates the topics that are missing, and wakes the groups that wait for one of them.
+ *
+ * @throws TerminalError for a name that Kafka would not take either.
+ */
+export async function createTopics(client: Queryable, topics: readonly TopicSpec[]): Promise<void> {
+  const refused = topics.find((topic) => !NAME.test(topic.name));
+  if (refused)
+    throw new TerminalError(
+      `topic name ${JSON.stringify(refused.name)} is refused: letters, digits, dot, hyphen and underscore, at most 249`,
+    );
   await run(client, CREATE, [
     topics.map((t) => t.name),
     topics.map((t) => t.partitions),
@@ -31,6 +42,6 @@ const DESCRIBE = statement(
   `select name, partitions from aura_log.topic where name = any($1::text[]) order by name`,
 );
 
-export function describeTopics(client: PoolClient, names: readonly string[]): Promise<TopicDescription[]> {
+export function describeTopics(client: Queryable, names: readonly string[]): Promise<TopicDescription[]> {
   return run<{ name: string; partitions: number }>(client, DESCRIBE, [names]);
 }

@@ -28,6 +28,11 @@ export function reading(suite: Suite): void {
     expect(await log.describe([topic, `unknown.${randomUUID()}`])).toEqual([{ name: topic, partitions: 3 }]);
   });
 
+  it('refuses a topic name that Kafka would not take', async () => {
+    const created = suite.open().createTopics([{ name: 'two words', partitions: 1 }]);
+    await expect(created).rejects.toMatchObject({ kind: 'terminal' });
+  });
+
   it('gives first kept and next free offset of each partition', async () => {
     const log = suite.open();
     const topic = await suite.topic(log, 2);

@@ -48,7 +48,7 @@ export function subscribing(suite: Suite): void {
 
   it('a unit stays within its bounds; a larger record comes alone', async () => {
     const log = suite.open();
-    const topic = await suite.topic(log, 2);
+    const topic = await suite.topic(log, 5);
     await log.append([
       ...numbered(topic, 60),
       ...[1, 2, 3].map((i) => record(topic, `key-${i}`, Buffer.alloc(50_000))),
@@ -56,14 +56,14 @@ export function subscribing(suite: Suite): void {
     const { reader } = await suite.member(log, {
       group: groupName(),
       topics: [topic],
-      maxRecords: 7,
+      maxRecords: 3,
       maxBytes: 20_000,
     });
     await settled('all', () => reader.records.length >= 63);
     for (const happening of reader.happened) {
       if (happening.what !== 'records') continue;
       const bytes = happening.records.reduce((sum, r) => sum + r.value.length, 0);
-      expect(happening.records.length).toBeLessThanOrEqual(7);
+      expect(happening.records.length).toBeLessThanOrEqual(3);
       expect(bytes <= 20_000 || happening.records.length === 1).toBe(true);
     }
   });
