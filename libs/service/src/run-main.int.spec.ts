@@ -91,8 +91,8 @@ describe('runMain', () => {
         '  - AURA_LOG_KIND must be one of postgres, kafka\n',
     );
     expect(away.err.text).toBe(
-      "things can't start: the database of things at 127.0.0.1:1/x did not answer within 1 ms: is it running, " +
-        'is the address right? (connect ECONNREFUSED 127.0.0.1:1)\n',
+      "things can't start: the database of things at 127.0.0.1:1/x did not answer within 1 ms: " +
+        'is it running, is the address right? (connect ECONNREFUSED 127.0.0.1:1)\n',
     );
     expect(away.out.text + away.err.text).not.toContain('hunter2');
   });
@@ -134,7 +134,7 @@ describe('telemetry of a process', () => {
   });
   afterAll(() => collector.close());
 
-  it('carries one trace from the request to the database and to what is raised, and flushes it at the stop', async () => {
+  it('carries one trace from request to database and to what is raised; flushed at the stop', async () => {
     const { port } = collector.address() as { port: number };
     const service = run({ AURA_OTLP_ENDPOINT: `http://127.0.0.1:${port}` });
     const url = await service.url();
@@ -151,7 +151,8 @@ describe('telemetry of a process', () => {
 
     expect(new Set(received.map(({ path }) => path))).toEqual(new Set(['/v1/traces']));
     const sent = Buffer.concat(received.map(({ body }) => body));
-    // Names are plain text in protobuf, ids are bytes. service.name is that of the package that holds main.ts.
+    // Names are plain text in protobuf, ids are bytes. service.name is that of the package that holds
+    // main.ts.
     for (const name of [
       'ThingsController.get',
       'GET /things/:id',

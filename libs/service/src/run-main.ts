@@ -8,9 +8,10 @@ const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15 } as const;
 const LINGER_MS = 1_000;
 
 /**
- * The whole of a `main.ts`: starts the service with the process's environment and telemetry, and stops it in order at the
- * first SIGINT or SIGTERM; a second one ends the process at once. A failed start is one readable sentence on the standard
- * error (a stack only where the fault is not of a known kind) and exit code 1. The only place that listens to signals.
+ * The whole of a `main.ts`: starts the service with the process's environment and telemetry, and stops it
+ * in order at the first SIGINT or SIGTERM; a second one ends the process at once. A failed start is one
+ * readable sentence on the standard error (a stack only where the fault is not of a known kind) and exit
+ * code 1. The only place that listens to signals.
  */
 export async function runMain<S extends z.ZodRawShape>(service: ServiceDefinition<S>): Promise<void> {
   const asked = firstSignal();
@@ -58,7 +59,10 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-/** What a person reads who started the service. Causes are named: "the database does not answer" is not the whole story. */
+/**
+ * What a person reads who started the service. Causes are named: "the database does not answer" is not the
+ * whole story.
+ */
 export function sentenceOf(name: string, error: unknown): string {
   if (!(error instanceof AuraError)) {
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);

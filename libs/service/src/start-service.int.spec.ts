@@ -66,7 +66,8 @@ describe('startService', () => {
     const failing = start(SmallModule, { AURA_HTTP_PORT: String(port) });
     await expect(failing).rejects.toBeInstanceOf(TerminalError);
     await expect(failing).rejects.toThrow(
-      `things can't start: port ${port} of 127.0.0.1 is taken; set AURA_HTTP_PORT to another one, or to 0 for a free one`,
+      `things can't start: port ${port} of 127.0.0.1 is taken; ` +
+        'set AURA_HTTP_PORT to another one, or to 0 for a free one',
     );
     other.close();
     await expect(start(SmallModule, { AURA_HTTP_HOST: '192.0.2.1' })).rejects.toThrow(
@@ -173,7 +174,8 @@ describe('startService', () => {
     const server: Server = service.app.getHttpServer();
     await settled('closing', () => !server.listening);
     gates.pop()?.();
-    // The client sends no FIN and no second request: the server must end the connection, well before it would cut it.
+    // The client sends no FIN and no second request: the server must end the connection, well before it
+    // would cut it.
     expect(await text(socket)).toContain('{"done":true}');
     await stopping;
   });

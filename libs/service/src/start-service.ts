@@ -31,9 +31,15 @@ export interface StartOptions<S extends z.ZodRawShape> extends ServiceDefinition
   readonly clock?: Clock;
   /** Instead of the configured port; 0 takes a free one. */
   readonly port?: number;
-  /** True: this service starts the process's telemetry, unless it runs, and stops it. Default false: somebody else does. */
+  /**
+   * True: this service starts the process's telemetry, unless it runs, and stops it. Default false:
+   * somebody else does.
+   */
   readonly telemetry?: boolean;
-  /** Ends the waiting of a start (for a database that is away), which then rejects. Has no effect afterwards. */
+  /**
+   * Ends the waiting of a start (for a database that is away), which then rejects. Has no effect
+   * afterwards.
+   */
   readonly signal?: AbortSignal;
 }
 
@@ -47,11 +53,12 @@ export interface RunningService {
 }
 
 /**
- * Starts a service: reads its configuration, makes its logger, health and shutdown, builds its Nest application, listens,
- * starts its microservices (consumers). Many may run in one process, each with its own environment.
+ * Starts a service: reads its configuration, makes its logger, health and shutdown, builds its Nest
+ * application, listens, starts its microservices (consumers). Many may run in one process, each with its
+ * own environment.
  *
- * Rejects with `ConfigError` (all problems), `TerminalError` (port taken), or what a provider threw; what had started has
- * been stopped by then. Listens to no signal: see `runMain`.
+ * Rejects with `ConfigError` (all problems), `TerminalError` (port taken), or what a provider threw; what
+ * had started has been stopped by then. Listens to no signal: see `runMain`.
  */
 export async function startService<S extends z.ZodRawShape>(
   options: StartOptions<S>,

@@ -5,7 +5,10 @@ import { ServiceTokens, TokenRefused } from './service-tokens.js';
 
 const callers = new WeakMap<Request, string>();
 
-/** Lets in only other services: `@UseGuards(ServiceTokenGuard)`, with `Authorization: Bearer <token>`. Otherwise a 401. */
+/**
+ * Lets in only other services: `@UseGuards(ServiceTokenGuard)`, with `Authorization: Bearer <token>`.
+ * Otherwise a 401.
+ */
 @Injectable()
 export class ServiceTokenGuard implements CanActivate {
   constructor(private readonly tokens: ServiceTokens) {}

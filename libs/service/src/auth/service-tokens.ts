@@ -12,8 +12,9 @@ const ALGORITHM = 'HS256';
 export class TokenRefused extends Error {}
 
 /**
- * Tokens between services: JWT (RFC 7519), HS256, 60 s; issuer = the calling service, audience = the called one. All
- * services share one key: whoever has it can be any of them. It proves "one of us", for networks that are ours.
+ * Tokens between services: JWT (RFC 7519), HS256, 60 s; issuer = the calling service, audience = the called
+ * one. All services share one key: whoever has it can be any of them. It proves "one of us", for networks
+ * that are ours.
  */
 export class ServiceTokens {
   constructor(
@@ -55,7 +56,8 @@ export class ServiceTokens {
   #key(): Uint8Array {
     if (this.secret) return new TextEncoder().encode(this.secret.reveal());
     throw new InvariantError(
-      `${this.service} has no key for tokens between services: set AURA_SERVICE_TOKEN_SECRET, the same in every service`,
+      `${this.service} has no key for tokens between services: ` +
+        'set AURA_SERVICE_TOKEN_SECRET, the same in every service',
     );
   }
 }

@@ -31,9 +31,15 @@ export interface SettingDescription {
 }
 
 export interface ConfigDefinition<S extends z.ZodRawShape = typeof COMMON_SETTINGS> {
-  /** The service's name: consumer group, issuer of tokens, service in traces. Part of the code, not a setting. */
+  /**
+   * The service's name: consumer group, issuer of tokens, service in traces. Part of the code, not a
+   * setting.
+   */
   readonly name: string;
-  /** Reads the settings. Throws `ConfigError` with all problems. `warn` hears of variables that belong to nobody. */
+  /**
+   * Reads the settings. Throws `ConfigError` with all problems. `warn` hears of variables that belong to
+   * nobody.
+   */
   load(environment: Environment, warn?: (sentence: string) => void): Config<S>;
   /** Every setting, the common ones first. */
   describe(): readonly SettingDescription[];
@@ -46,7 +52,8 @@ export class ConfigError extends TerminalError {
     readonly problems: readonly string[],
   ) {
     super(
-      `${service} can't start, its configuration has ${problems.length} problem${problems.length > 1 ? 's' : ''}:\n` +
+      `${service} can't start, its configuration has ` +
+        `${problems.length} problem${problems.length > 1 ? 's' : ''}:\n` +
         problems.map((problem) => `  - ${problem}`).join('\n'),
     );
   }
@@ -58,7 +65,8 @@ const NOT_OURS = /^AURA_(TEST_|REQUIRE_|SEED$)/;
 
 /**
  * Declares a service's settings: camelCase names, each with a description. `photoLimitBytes` is read from
- * `AURA_PHOTO_LIMIT_BYTES`, or from the file that `AURA_PHOTO_LIMIT_BYTES_FILE` names. An empty variable counts as unset.
+ * `AURA_PHOTO_LIMIT_BYTES`, or from the file that `AURA_PHOTO_LIMIT_BYTES_FILE` names. An empty variable
+ * counts as unset.
  */
 export function defineConfig<S extends z.ZodRawShape = typeof COMMON_SETTINGS>(
   name: string,
@@ -113,7 +121,10 @@ function loadConfig(
   return deepFreeze(values);
 }
 
-/** What a variable or its file says; undefined where neither does, null where it can't be read (and a problem is noted). */
+/**
+ * What a variable or its file says; undefined where neither does, null where it can't be read (and a
+ * problem is noted).
+ */
 function rawValue(environment: Environment, variable: string, problems: string[]): string | undefined | null {
   const direct = environment[variable] || undefined;
   const file = environment[`${variable}_FILE`] || undefined;
@@ -156,7 +167,10 @@ function asText(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
-/** Description and secrecy of a schema, through the wrappers that `.default()` and `.optional()` put around it. */
+/**
+ * Description and secrecy of a schema, through the wrappers that `.default()` and `.optional()` put around
+ * it.
+ */
 function meta(schema: z.core.$ZodType): { description: string | undefined; secret: boolean } {
   let description: string | undefined;
   let secret = false;

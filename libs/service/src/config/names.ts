@@ -14,8 +14,9 @@ export interface UnknownVariable {
 }
 
 /**
- * The variables under `prefix` that nobody asked for, with the nearest known one. Near ones are slips; far ones may belong
- * to somebody else (Kubernetes sets `AURA_GATEWAY_PORT_3000_TCP` for a Service of that name) and are only worth a word.
+ * The variables under `prefix` that nobody asked for, with the nearest known one. Near ones are slips; far
+ * ones may belong to somebody else (Kubernetes sets `AURA_GATEWAY_PORT_3000_TCP` for a Service of that
+ * name) and are only worth a word.
  */
 export function unknownVariables(
   prefix: string,
@@ -31,7 +32,10 @@ export function unknownVariables(
     });
 }
 
-/** One edit in three letters, at most three: `DATABSE_URL` is a slip of `DATABASE_URL`, `LOG` is not one of `NAME`. */
+/**
+ * One edit in three letters, at most three: `DATABSE_URL` is a slip of `DATABASE_URL`, `LOG` is not one of
+ * `NAME`.
+ */
 function slipLimit(letters: number): number {
   return Math.min(3, Math.floor(letters / 3));
 }

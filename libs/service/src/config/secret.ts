@@ -3,8 +3,9 @@ import { inspect } from 'node:util';
 const HIDDEN = '***';
 
 /**
- * A value that shows itself only to who asks for it: string conversion, JSON and `inspect` give `***`, so it may be logged
- * with the rest of a configuration. It protects from mistakes, not from code that calls `reveal()`.
+ * A value that shows itself only to who asks for it: string conversion, JSON and `inspect` give `***`, so
+ * it may be logged with the rest of a configuration. It protects from mistakes, not from code that calls
+ * `reveal()`.
  */
 export class Secret {
   readonly #value: string;

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { Secret } from './secret.js';
 
 /**
- * Kinds of settings, over strings: every environment variable is one. Chain `.default(...)`, `.optional()` and
- * `.describe(...)` as with any zod schema.
+ * Kinds of settings, over strings: every environment variable is one. Chain `.default(...)`, `.optional()`
+ * and `.describe(...)` as with any zod schema.
  */
 
 /** Text that is never printed. `min` is in characters. */

@@ -63,9 +63,9 @@ export interface WaitOptions {
 }
 
 /**
- * Calls `connect` until it succeeds, with back-off and full jitter, as long as the failure is transient and time is left.
- * Says what it waits for. Throws `TransientError` when the time is over or the start is called off, `TerminalError` where
- * the server refuses us, the error itself where waiting can't help.
+ * Calls `connect` until it succeeds, with back-off and full jitter, as long as the failure is transient and
+ * time is left. Says what it waits for. Throws `TransientError` when the time is over or the start is
+ * called off, `TerminalError` where the server refuses us, the error itself where waiting can't help.
  */
 export async function whenReachable<T>(
   what: string,
@@ -101,8 +101,9 @@ export async function whenReachable<T>(
 const REFUSED_SQLSTATE = /^(28|3D)...$/;
 
 /**
- * Besides what `kindOf` knows: pg's connect time-outs and broken handshakes carry neither code nor class, they are the
- * plain `Error`s among what connecting can throw (TypeORM's own mistakes and ours are subclasses).
+ * Besides what `kindOf` knows: pg's connect time-outs and broken handshakes carry neither code nor class,
+ * they are the plain `Error`s among what connecting can throw (TypeORM's own mistakes and ours are
+ * subclasses).
  */
 function mayPass(error: unknown): boolean {
   return (

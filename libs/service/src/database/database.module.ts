@@ -25,11 +25,11 @@ const PING = statement('database_ping', 'select 1');
 
 /**
  * The service's database, for every module: `DataSource`, `EntityManager`, and repositories through
- * `TypeOrmModule.forFeature([...])` of @nestjs/typeorm. Waits for a database that is away, migrates, connects; adds the
- * readiness check `database`; closes with the pools.
+ * `TypeOrmModule.forFeature([...])` of @nestjs/typeorm. Waits for a database that is away, migrates,
+ * connects; adds the readiness check `database`; closes with the pools.
  *
- * Makes the start fail with `TransientError` (away for longer than `databaseWaitMs`), `TerminalError` (it refuses this
- * user or has no such database), `InvariantError` (a migration failed).
+ * Makes the start fail with `TransientError` (away for longer than `databaseWaitMs`), `TerminalError` (it
+ * refuses this user or has no such database), `InvariantError` (a migration failed).
  */
 export function databaseModule(options: DatabaseModuleOptions): DynamicModule {
   return {

@@ -14,12 +14,13 @@ const TRY_LOCK = statement(
 const POLL_MS = 100;
 
 /**
- * Brings the service's tables up to date: one replica at a time, in the order of the list, each migration in a
- * transaction of its own, forward only. Resolves to the names of those that ran now.
+ * Brings the service's tables up to date: one replica at a time, in the order of the list, each migration
+ * in a transaction of its own, forward only. Resolves to the names of those that ran now.
  *
- * The lock is polled, not waited for: a statement that waits for a lock holds a snapshot, and vacuum stops behind it. It
- * belongs to a connection of its own, so a replica that dies in the middle gives it back. `statement_timeout` is off, a
- * migration may take its time; `lock_timeout` is short, so that a migration does not queue every writer behind itself.
+ * The lock is polled, not waited for: a statement that waits for a lock holds a snapshot, and vacuum stops
+ * behind it. It belongs to a connection of its own, so a replica that dies in the middle gives it back.
+ * `statement_timeout` is off, a migration may take its time; `lock_timeout` is short, so that a migration
+ * does not queue every writer behind itself.
  */
 export async function migrate(
   options: Omit<DatabaseOptions, 'entities'> & { readonly migrations: Migrations; readonly waitMs?: number },

@@ -2,8 +2,8 @@ import type { Logger } from '@aura/platform';
 import type { Logger as TypeOrmLogger } from 'typeorm';
 
 /**
- * What TypeORM has to say, in the service's log instead of on the standard output. Never queries and their parameters: they
- * are payloads, and traces have the statements.
+ * What TypeORM has to say, in the service's log instead of on the standard output. Never queries and their
+ * parameters: they are payloads, and traces have the statements.
  */
 export class TypeOrmLines implements TypeOrmLogger {
   constructor(private readonly logger: Logger) {}

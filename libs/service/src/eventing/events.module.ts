@@ -22,8 +22,8 @@ export interface EventsModuleOptions {
 }
 
 /**
- * The event path of a service by its configuration: the log and the registry that `logKind` names, closed with the
- * producers; readiness checks `log`, `registry`, `relay` and `consumer`.
+ * The event path of a service by its configuration: the log and the registry that `logKind` names, closed
+ * with the producers; readiness checks `log`, `registry`, `relay` and `consumer`.
  */
 export function eventsModule({ publishes, subscribes }: EventsModuleOptions): DynamicModule {
   const eventing = EventingModule.forRootAsync({

@@ -27,7 +27,7 @@ describe('health', () => {
     expect((await health.report('live')).ok).toBe(true);
   });
 
-  it('K1: a check that throws at once, or hangs, is down; it is not called again while it hangs', async () => {
+  it('K1: a check that throws at once, or hangs, is down; not called again while it hangs', async () => {
     const health = running();
     let calls = 0;
     const answers: ((words: string) => void)[] = [];

@@ -1,8 +1,8 @@
 /**
  * Named checks behind the three probes.
  *
- * - K1 a check never throws out of here, never takes longer than its time limit, and never runs twice at once: a
- *   dependency that hangs costs one pending call, however often it is asked for;
+ * - K1 a check never throws out of here, never takes longer than its time limit, and never runs twice at
+ *   once: a dependency that hangs costs one pending call, however often it is asked for;
  * - K2 what is missing is said in words, by name;
  * - K3 readiness ends before the service stops taking requests.
  */
@@ -11,7 +11,10 @@ import { codeOf } from '@aura/platform';
 /** `live`: restart me if this fails. `ready`: send me no requests. `started`: I am still starting. */
 export type Probe = 'live' | 'ready' | 'started';
 
-/** Resolves where all is well, to a few words about it where there is something to say; rejects with what is missing. */
+/**
+ * Resolves where all is well, to a few words about it where there is something to say; rejects with what is
+ * missing.
+ */
 export type HealthCheck = () => Promise<string | void>;
 
 export interface CheckOptions {

@@ -6,7 +6,10 @@ interface Layer {
   match(path: string): boolean;
 }
 
-/** The methods, upper case and sorted, under which the path of this request has a route; empty where it has none. */
+/**
+ * The methods, upper case and sorted, under which the path of this request has a route; empty where it has
+ * none.
+ */
 export function allowedMethods(request: Request): string[] {
   const { stack } = request.app.router as unknown as { stack: readonly Layer[] };
   const methods = stack

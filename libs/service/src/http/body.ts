@@ -3,11 +3,17 @@ import { Reflector } from '@nestjs/core';
 import type { NextFunction, Request, Response } from 'express';
 import { ProblemException } from './problem.js';
 
-/** Where `@ApiConsumes` of @nestjs/swagger keeps its list: one decorator for the documentation and the check. */
+/**
+ * Where `@ApiConsumes` of @nestjs/swagger keeps its list: one decorator for the documentation and the
+ * check.
+ */
 const CONSUMES = 'swagger/apiConsumes';
 const DEFAULT_TYPES = ['application/json'];
 
-/** Turns what the JSON parser could not read into a problem, 400, 413 or 415; mounted right after the parser. */
+/**
+ * Turns what the JSON parser could not read into a problem, 400, 413 or 415; mounted right after the
+ * parser.
+ */
 export function bodyProblems(limitBytes: number) {
   // Express knows error handlers by their four parameters.
   return (error: unknown, _request: Request, _response: Response, next: NextFunction): void => {
@@ -44,8 +50,8 @@ function bodyProblem(error: unknown, limitBytes: number): unknown {
 }
 
 /**
- * Refuses a body of a type that the route doesn't take (415), before anything reads it. A route takes JSON, or what its
- * `@ApiConsumes(...)` says.
+ * Refuses a body of a type that the route doesn't take (415), before anything reads it. A route takes JSON,
+ * or what its `@ApiConsumes(...)` says.
  */
 export class BodyTypeGuard implements CanActivate {
   constructor(private readonly reflector: Reflector) {}

@@ -64,7 +64,9 @@ describe('event streams', () => {
     await stream.send({ id: '42', type: 'progress', data: { step: 'ä\n"' } });
     await stream.send({ data: 1 });
     await settled('both', () => read.text.includes('data: 1'));
-    expect(read.text).toBe('retry: 2000\n\nid: 42\nevent: progress\ndata: {"step":"ä\\n\\""}\n\ndata: 1\n\n');
+    expect(read.text).toBe(
+      `retry: 2000\n\nid: 42\nevent: progress\ndata: ${JSON.stringify({ step: 'ä\n"' })}\n\ndata: 1\n\n`,
+    );
     await stop();
     await stream.send({ data: 'nobody' }); // resolves: the feeder need not know
   });

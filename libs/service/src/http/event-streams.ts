@@ -23,8 +23,8 @@ export interface EventStream {
   /** Aborted when the client is gone, too slow, or the service stops. Free what feeds the stream then. */
   readonly closed: AbortSignal;
   /**
-   * Sends one event. Resolves when the client's buffer has room again (await it: that is the back-pressure), or when the
-   * stream has ended. Never rejects.
+   * Sends one event. Resolves when the client's buffer has room again (await it: that is the
+   * back-pressure), or when the stream has ended. Never rejects.
    */
   send(event: ServerSentEvent): Promise<void>;
   /** Ends the stream after what was sent. Idempotent. */

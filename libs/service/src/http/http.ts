@@ -1,6 +1,6 @@
 /**
- * The HTTP side of every service, wired in one place: request ids, access log, helmet, body limits, problems, validation,
- * time-outs, spans, metrics, docs.
+ * The HTTP side of every service, wired in one place: request ids, access log, helmet, body limits,
+ * problems, validation, time-outs, spans, metrics, docs.
  */
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
@@ -59,15 +59,16 @@ function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
         : [400, 'Bad Request'];
   const body = JSON.stringify({ type: 'about:blank', title, status });
   socket.end(
-    `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\nContent-Length: ${body.length}\r\n` +
-      `Connection: close\r\n\r\n${body}`,
+    `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\n` +
+      `Content-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
   );
 }
 
 /** Takes no more connections, lets requests under way finish, and cuts what is left after `DRAIN_MS`. */
 export function drain(server: Server): Promise<void> {
   return new Promise((resolve) => {
-    // A kept-alive connection becomes idle after its answer: close() has closed only those that were idle before.
+    // A kept-alive connection becomes idle after its answer: close() has closed only those that were idle
+    // before.
     const idle = setInterval(() => server.closeIdleConnections(), 50);
     const cut = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
     server.close(() => {

@@ -6,8 +6,9 @@ import { ProblemException } from './problem.js';
 const PRINTABLE = /^[\x21-\x7e]{1,255}$/;
 
 /**
- * The key in an `Idempotency-Key` header: 1 to 255 printable ASCII characters without spaces, bare or as the quoted string
- * of the IETF draft (draft-ietf-httpapi-idempotency-key-header). Undefined where there is none. Throws a 400 otherwise.
+ * The key in an `Idempotency-Key` header: 1 to 255 printable ASCII characters without spaces, bare or as
+ * the quoted string of the IETF draft (draft-ietf-httpapi-idempotency-key-header). Undefined where there is
+ * none. Throws a 400 otherwise.
  */
 export function parseIdempotencyKey(header: string | undefined): string | undefined {
   if (header === undefined) return undefined;
@@ -32,7 +33,10 @@ const readKey = createParamDecorator((required: boolean, context: ExecutionConte
   return key;
 });
 
-/** A handler's parameter: the request's idempotency key, `string`, or `string | undefined` where it is not required. */
+/**
+ * A handler's parameter: the request's idempotency key, `string`, or `string | undefined` where it is not
+ * required.
+ */
 export function IdempotencyKey({ required = true }: { required?: boolean } = {}): ParameterDecorator {
   return (target, method, index) => {
     readKey(required)(target, method, index);

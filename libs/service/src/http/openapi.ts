@@ -17,7 +17,10 @@ const PROBLEM_SCHEMA = {
   },
 };
 
-/** Serves the OpenAPI document at /openapi.json and a page for people at /docs, from this process alone: no CDN. */
+/**
+ * Serves the OpenAPI document at /openapi.json and a page for people at /docs, from this process alone: no
+ * CDN.
+ */
 export function serveDocs(app: INestApplication, name: string): void {
   const info = new DocumentBuilder()
     .setTitle(name)

@@ -10,8 +10,9 @@ const RETRY_AFTER_S = '2';
  *
  * - P1 a problem, or one of Nest's HTTP exceptions, is answered as it is;
  * - P2 transient: 503 with Retry-After; conflict: 409; terminal: 422; anything else: 500;
- * - P3 text reaches the client only where its author meant a client to read it: problems, HTTP exceptions, and Aura's own
- *   conflict and terminal errors. The message of a driver, a bug or an invariant stays in the log.
+ * - P3 text reaches the client only where its author meant a client to read it: problems, HTTP exceptions,
+ *   and Aura's own conflict and terminal errors. The message of a driver, a bug or an invariant stays in
+ *   the log.
  */
 export function problemOf(error: unknown): ProblemException {
   if (error instanceof ProblemException) return error;

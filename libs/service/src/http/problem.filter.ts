@@ -31,7 +31,10 @@ export class ProblemFilter implements ExceptionFilter {
   }
 }
 
-/** Sends a problem, unless the answer has begun: then the connection is cut, so that nobody takes half for all. */
+/**
+ * Sends a problem, unless the answer has begun: then the connection is cut, so that nobody takes half for
+ * all.
+ */
 export function sendProblem(response: Response, problem: ProblemException): void {
   if (response.headersSent) {
     response.destroy();

@@ -35,7 +35,10 @@ export interface ProblemOptions {
   readonly cause?: unknown;
 }
 
-/** Thrown anywhere in a request, it becomes the answer: the document and its headers. Its detail is for the client. */
+/**
+ * Thrown anywhere in a request, it becomes the answer: the document and its headers. Its detail is for the
+ * client.
+ */
 export class ProblemException extends HttpException {
   readonly problem: ProblemDocument;
   readonly headers: Readonly<Record<string, string>>;

@@ -13,7 +13,10 @@ export function requestIdOf(response: Response): string | undefined {
   return typeof id === 'string' ? id : undefined;
 }
 
-/** Gives each request an id (the caller's, where it sent a usable one), answers with it, and runs the request in its scope. */
+/**
+ * Gives each request an id (the caller's, where it sent a usable one), answers with it, and runs the
+ * request in its scope.
+ */
 export function requestId(logger: Logger) {
   return (request: Request, response: Response, next: NextFunction): void => {
     const given = request.get(HEADER);
@@ -23,7 +26,10 @@ export function requestId(logger: Logger) {
   };
 }
 
-/** One line per answered request: method, path without its query, status, time. Probes and scrapes are at level debug. */
+/**
+ * One line per answered request: method, path without its query, status, time. Probes and scrapes are at
+ * level debug.
+ */
 export function accessLog(logger: Logger) {
   return (request: Request, response: Response, next: NextFunction): void => {
     const start = performance.now();

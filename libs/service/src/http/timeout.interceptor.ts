@@ -3,8 +3,8 @@ import { type Observable, throwError, timeout } from 'rxjs';
 import { ProblemException } from './problem.js';
 
 /**
- * Answers 503 where a handler took longer than `timeoutMs`. The handler itself is not stopped: its transaction has
- * `statement_timeout` for that, and its late result is dropped.
+ * Answers 503 where a handler took longer than `timeoutMs`. The handler itself is not stopped: its
+ * transaction has `statement_timeout` for that, and its late result is dropped.
  */
 export class TimeoutInterceptor implements NestInterceptor {
   constructor(private readonly timeoutMs: number) {}
@@ -18,7 +18,9 @@ export class TimeoutInterceptor implements NestInterceptor {
     return new ProblemException({
       status: 503,
       kind: 'timeout',
-      detail: `No answer within ${this.timeoutMs} ms. It may still take effect: ask again with the same Idempotency-Key.`,
+      detail:
+        `No answer within ${this.timeoutMs} ms; it may still take effect: ` +
+        'repeat it with the same Idempotency-Key.',
       headers: { 'Retry-After': '2' },
     });
   }

@@ -16,12 +16,18 @@ interface Issue {
 
 const MAX_ERRORS = 50;
 
-/** Checks what `@Body({ schema })`, `@Query({ schema })` and `@Param({ schema })` take in: 400 with `errors`. */
+/**
+ * Checks what `@Body({ schema })`, `@Query({ schema })` and `@Param({ schema })` take in: 400 with
+ * `errors`.
+ */
 export function validationPipe(): StandardSchemaValidationPipe {
   return new StandardSchemaValidationPipe({ exceptionFactory: invalid });
 }
 
-/** The value as its schema gives it, or a 400 with `errors`: for what no decorator reads, such as a form's fields. */
+/**
+ * The value as its schema gives it, or a 400 with `errors`: for what no decorator reads, such as a form's
+ * fields.
+ */
 export async function validated<Output>(schema: Schema<Output>, value: unknown): Promise<Output> {
   const result = await schema['~standard'].validate(value);
   if (result.issues) throw invalid(result.issues);

@@ -8,13 +8,17 @@ export interface LoggerOptions {
   /** The service: a field of every line. */
   readonly name: string;
   readonly level: LevelWithSilent;
-  /** A file, or a stream. Default: the standard output. Lines are written as they come, none is lost at exit. */
+  /**
+   * A file, or a stream. Default: the standard output. Lines are written as they come, none is lost at
+   * exit.
+   */
   readonly destination?: string | DestinationStream;
 }
 
 /**
- * JSON lines through pino: time, level, service, trace_id and span_id of the active span, request_id, the given fields,
- * message. What must not be in a log is taken out first (see redact.ts). Never throws for what it is given.
+ * JSON lines through pino: time, level, service, trace_id and span_id of the active span, request_id, the
+ * given fields, message. What must not be in a log is taken out first (see redact.ts). Never throws for
+ * what it is given.
  */
 export function createLogger({ name, level, destination }: LoggerOptions): Logger {
   const stream =

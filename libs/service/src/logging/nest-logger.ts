@@ -12,8 +12,8 @@ const CHATTER = new Set([
 ]);
 
 /**
- * Nest keeps one logger per process, we have one per service: this one passes each line to the logger of the service whose
- * work is running (see scope.ts), else to that of the service started last.
+ * Nest keeps one logger per process, we have one per service: this one passes each line to the logger of
+ * the service whose work is running (see scope.ts), else to that of the service started last.
  */
 class NestLogger implements LoggerService {
   #last: Logger = silentLogger;

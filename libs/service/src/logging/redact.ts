@@ -1,9 +1,11 @@
 /**
  * What may be written to a log: ids and short facts. Everything else is replaced before pino sees it.
  *
- * - R1 a field whose name says credential (authorization, cookie, password, token, secret, key of an API) is `***`;
+ * - R1 a field whose name says credential (authorization, cookie, password, token, secret, key of an API)
+ *   is `***`;
  * - R2 payloads (fields named body, payload, and binary values wherever they are) are replaced by their size;
- * - R3 an error is its name, code, message, stack and causes: never a query's parameters, which drivers attach to it;
+ * - R3 an error is its name, code, message, stack and causes: never a query's parameters, which drivers
+ *   attach to it;
  * - R4 a password inside a URL is `***`, in fields and in the message;
  * - R5 depth, width and length are bounded: a line can't grow with its input.
  */

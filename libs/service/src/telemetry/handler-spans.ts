@@ -16,9 +16,10 @@ import { problemOf } from '../http/problem-of.js';
 const tracer = trace.getTracer('@aura/service');
 
 /**
- * One span per HTTP handler, `PhotosController.upload`. It is a child of the request's span where the HTTP instrumentation
- * is loaded (whose span gets its route from here), else it is the request's server span itself, under the caller's
- * `traceparent`. (@opentelemetry/instrumentation-nestjs-core 0.71 does nothing with Nest 12.)
+ * One span per HTTP handler, `PhotosController.upload`. It is a child of the request's span where the HTTP
+ * instrumentation is loaded (whose span gets its route from here), else it is the request's server span
+ * itself, under the caller's `traceparent`. (@opentelemetry/instrumentation-nestjs-core 0.71 does nothing
+ * with Nest 12.)
  */
 export class HandlerSpans implements NestInterceptor {
   constructor(private readonly service: string) {}
@@ -47,7 +48,10 @@ export class HandlerSpans implements NestInterceptor {
   }
 }
 
-/** Runs the handler inside `active`; a handler is called on subscription, so that is what must happen in the context. */
+/**
+ * Runs the handler inside `active`; a handler is called on subscription, so that is what must happen in the
+ * context.
+ */
 function traced(next: CallHandler, span: Span, active: Context): Observable<unknown> {
   const failed = (error: unknown): void => {
     if (problemOf(error).getStatus() < 500) return;

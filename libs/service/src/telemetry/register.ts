@@ -1,7 +1,7 @@
 /**
- * Loaded with `node --import @aura/service/register main.js`, before any module of the application, so that the
- * instrumentations can patch what the application imports. Needs Node >= 24.11.1 for the hooks that run on the main
- * thread; on an older one only what CommonJS loads (pg) is traced.
+ * Loaded with `node --import @aura/service/register main.js`, before any module of the application, so that
+ * the instrumentations can patch what the application imports. Needs Node >= 24.11.1 for the hooks that run
+ * on the main thread; on an older one only what CommonJS loads (pg) is traced.
  */
 import { readFileSync } from 'node:fs';
 import { findPackageJSON } from 'node:module';

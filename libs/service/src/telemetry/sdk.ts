@@ -1,7 +1,8 @@
 /**
  * OpenTelemetry of one process. Libraries see `@opentelemetry/api` only; this is the one place with an SDK.
  *
- * - no exporter runs unless an endpoint is given (the SDK's own default sends to localhost:4318 and fails for ever);
+ * - no exporter runs unless an endpoint is given (the SDK's own default sends to localhost:4318 and fails
+ *   for ever);
  * - metrics are read by Prometheus from the service's own port: /metrics;
  * - the context travels as W3C `traceparent` and `tracestate`: over HTTP, and through outbox and log.
  */
@@ -27,7 +28,9 @@ const PROBES = /^\/(metrics|health)(\/|\?|$)/;
 
 let sdk: NodeSDK | undefined;
 
-/** Starts the process's telemetry; true where it was not running yet. The first caller decides its options. */
+/**
+ * Starts the process's telemetry; true where it was not running yet. The first caller decides its options.
+ */
 export function startTelemetry({
   serviceName,
   otlpEndpoint,
