@@ -152,7 +152,7 @@ describe('the closing line', () => {
       [moduleWith({ tests: [testThat('passed'), testThat('failed'), testThat('skipped', 'log > keeps')] })],
       [],
     );
-    expect(summary.skipped).toEqual(['libs/x/src/a.spec.ts: log > keeps']);
+    expect(summary.skipped).toEqual(['x src/a.spec.ts: log > keeps']);
     expect(closingLine(summary)).toBe('1 passed, 1 failed, 1 skipped');
     expect(closingLine({ passed: 2, failed: 0, skipped: [] })).toBe('2 passed, 0 failed');
   });
@@ -185,7 +185,8 @@ function testThat(state, fullName = state) {
 
 function moduleWith({ tests = [], errors = [], suiteErrors = [] }) {
   return {
-    relativeModuleId: 'libs/x/src/a.spec.ts',
+    project: { name: 'x' },
+    relativeModuleId: 'src/a.spec.ts',
     errors: () => errors,
     children: { allTests: () => tests, allSuites: () => [{ errors: () => suiteErrors }] },
   };

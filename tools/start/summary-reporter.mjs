@@ -28,7 +28,7 @@ export function summarise(modules, unhandledErrors) {
       const { state } = test.result();
       if (state === 'passed') summary.passed++;
       else if (state === 'failed') summary.failed++;
-      else summary.skipped.push(`${module.relativeModuleId}: ${test.fullName}`);
+      else summary.skipped.push(`${module.project.name} ${module.relativeModuleId}: ${test.fullName}`);
     }
   }
   return summary;
