@@ -133,6 +133,8 @@ describe('lanes', () => {
     const some = lanes();
     some.add([row(1, 'a', 'u'), row(2, 'b'), row(3, 'a', 'u')]);
     expect(some.unknownTopics).toEqual(['u']);
+    expect(some.held()).toEqual([]);
+    some.miss(['u']);
     expect(some.held()).toEqual([1n, 3n]);
     const first = mustNext(some);
     expect(positions(first)).toEqual([2]);

@@ -66,6 +66,8 @@ export class Lanes<R extends WaitingRow> {
   readonly #partitions = new Map<string, number>();
   /** Rows of topics whose partition count is not known yet, in order. */
   #unplaced: R[] = [];
+  /** Those of them whose topic was asked for in vain. */
+  readonly #missing = new Set<string>();
   readonly #lanes = new Map<string, Lane<R>>();
   readonly #parked = new Map<string, bigint>();
   #rows = 0;
@@ -120,9 +122,15 @@ export class Lanes<R extends WaitingRow> {
   learn(topic: string, partitions: number): void {
     if (this.#partitions.has(topic)) return;
     this.#partitions.set(topic, partitions);
+    this.#missing.delete(topic);
     const waiting = this.#unplaced;
     this.#unplaced = waiting.filter((row) => row.topic !== topic);
     for (const row of waiting) if (row.topic === topic) this.#place(row, partitions);
+  }
+
+  /** Nobody could say what partitions `topics` have: their rows wait for longer. */
+  miss(topics: readonly string[]): void {
+    for (const topic of topics) this.#missing.add(topic);
   }
 
   /** The next append; undefined while there is nothing that may be sent. Its lanes are busy until `settle`. */
@@ -165,7 +173,8 @@ export class Lanes<R extends WaitingRow> {
   /** Rows that wait for what can't be reached: a topic that is unknown, a partition that failed. */
   held(): bigint[] {
     const failing = [...this.#lanes.values()].filter((lane) => lane.failures > 0);
-    return [this.#unplaced, ...failing.map((lane) => lane.rows)].flat().map((row) => row.position);
+    const unplaced = this.#unplaced.filter((row) => this.#missing.has(row.topic));
+    return [unplaced, ...failing.map((lane) => lane.rows)].flat().map((row) => row.position);
   }
 
   /** The oldest row that waits, for the lag. */

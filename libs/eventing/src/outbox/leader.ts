@@ -222,6 +222,10 @@ export class Leader {
           throw new InvariantError(
             `the log has no topic ${missing.join(', ')}: its events wait until it is made`,
           );
+      } catch (error) {
+        this.#lanes.miss(this.#lanes.unknownTopics);
+        this.#changed = true;
+        throw error;
       } finally {
         this.#learning = false;
         this.#learnAtMs = this.options.nowMs() + this.options.limits.backoff.maxMs / 10;

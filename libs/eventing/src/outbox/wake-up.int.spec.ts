@@ -1,0 +1,50 @@
+import { silentLogger } from '@aura/platform';
+import { settled, testDatabase, type TestDatabase } from '@aura/testing';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { WakeUp } from './wake-up.js';
+
+let database: TestDatabase;
+const running: WakeUp[] = [];
+beforeEach(async () => {
+  database = await testDatabase('wake_up');
+});
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((one) => one.stop()));
+  await database.drop();
+});
+
+/** Started and listening; `woken` counts since then. */
+async function listening(): Promise<{ wakeUp: WakeUp; woken: () => number }> {
+  let count = 0;
+  const wakeUp = new WakeUp({
+    connection: { connectionString: database.url },
+    logger: silentLogger,
+    onWake: () => count++,
+  });
+  running.push(wakeUp);
+  wakeUp.start();
+  await settled('it listens', () => count === 1);
+  return { wakeUp, woken: () => count - 1 };
+}
+
+describe('waking the relay of another replica', () => {
+  it('many commits at once are one or two notifications', async () => {
+    const [here, there] = [await listening(), await listening()];
+    for (let commit = 0; commit < 100; commit++) here.wakeUp.notify();
+    await settled('woken', () => there.woken() > 0);
+    await here.wakeUp.stop();
+    expect(there.woken()).toBeLessThanOrEqual(2);
+  });
+
+  it('listens again after its connection was lost, and wakes once for what it missed', async () => {
+    const { wakeUp, woken } = await listening();
+    const admin = await database.client();
+    await admin.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity
+        where datname = current_database() and application_name = 'aura wake-up'`,
+    );
+    await settled('it listens again', () => woken() === 1);
+    wakeUp.notify();
+    await settled('woken', () => woken() === 2);
+  });
+});
