@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 const FILE = /^([A-Z][A-Za-z0-9]*)\.v([1-9]\d*)\.avsc$/;
 /** Not services: generated code, build output and packages. */
-const NOT_A_SERVICE = new Set(['src', 'dist', 'out-tsc', 'node_modules', 'workflows']);
+const NOT_A_SERVICE = new Set(['src', 'test', 'dist', 'out-tsc', 'coverage', 'node_modules', 'workflows']);
 /** Types that a key may have: their text is the same in every language. */
 const KEY_TYPES = ['string', 'long', 'uuid (a string)'];
 

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AvroCodec } from './avro.js';
 import { InvalidPayloadError, UnreadableEventError } from './errors.js';
@@ -230,9 +230,11 @@ describe('a wrong payload is refused with the path, before anything is written',
   });
 });
 
+function readHex(type: unknown, hex: string): unknown {
+  return codec(type).decode(Buffer.from(hex, 'hex'), record(type));
+}
+
 describe('bytes from outside', () => {
-  const read = (type: unknown, hex: string): unknown =>
-    codec(type).decode(Buffer.from(hex, 'hex'), record(type));
   it.each([
     ['truncated', 'string', '0a6162'],
     ['followed by more', 'int', '0200'],
@@ -250,7 +252,7 @@ describe('bytes from outside', () => {
     ],
     ['a uuid that is none', { type: 'string', logicalType: 'uuid' }, '0461ff'],
   ])('%s: UnreadableEventError', (_, type, hex) => {
-    expect(() => read(type, hex)).toThrow(UnreadableEventError);
+    expect(() => readHex(type, hex)).toThrow(UnreadableEventError);
   });
 
   it('a skipped array whose block claims a negative size ends', () => {
@@ -305,10 +307,18 @@ describe('bytes from outside', () => {
   });
 });
 
+function decimalOf(scale: number): object {
+  return { type: 'bytes', logicalType: 'decimal', precision: 9, scale };
+}
+
 describe('meaning is never changed by resolution', () => {
-  const decimal = (scale: number): object => ({ type: 'bytes', logicalType: 'decimal', precision: 9, scale });
   it.each([
-    ['two scales', decimal(2), decimal(3)],
+    ['two scales', decimalOf(2), decimalOf(3)],
+    [
+      'micros as millis',
+      { type: 'long', logicalType: 'timestamp-micros' },
+      { type: 'long', logicalType: 'timestamp-millis' },
+    ],
     [
       'timestamp and decimal names',
       { type: 'long', logicalType: 'timestamp-millis' },

@@ -12,18 +12,19 @@ describe('FULL_TRANSITIVE', () => {
   });
 });
 
+function schema(type: unknown, key = 'id'): AvroSchema {
+  const fields = [
+    { name: 'id', type: 'string' },
+    { name: 'v', type },
+  ];
+  return { type: 'record', name: 'R', namespace: 'n', 'aura.key': key, fields };
+}
+
+function decimal(scale: number): object {
+  return { type: 'bytes', logicalType: 'decimal', precision: 9, scale };
+}
+
 describe('what the build asks beyond the registry', () => {
-  const schema = (type: unknown, key = 'id'): AvroSchema => ({
-    type: 'record',
-    name: 'R',
-    namespace: 'n',
-    'aura.key': key,
-    fields: [
-      { name: 'id', type: 'string' },
-      { name: 'v', type },
-    ],
-  });
-  const decimal = (scale: number): object => ({ type: 'bytes', logicalType: 'decimal', precision: 9, scale });
   const millis = { type: 'long', logicalType: 'timestamp-millis' };
 
   it('a new scale under the same bytes is refused', () => {

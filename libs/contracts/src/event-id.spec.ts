@@ -1,5 +1,5 @@
 import { InvariantError } from '@aura/platform';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { derivedId, isUuidV7, newEventId, timeOf } from './event-id.js';
 

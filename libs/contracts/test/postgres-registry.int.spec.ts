@@ -72,9 +72,7 @@ describe('the embedded registry', () => {
   });
 
   it('refuses what is no schema', async () => {
-    await expect(registry.register('s', { type: 'record', name: 'R' } as AvroSchema)).rejects.toThrow(
-      SchemaRefusedError,
-    );
+    await expect(registry.register('s', { type: 'record', name: 'R' })).rejects.toThrow(SchemaRefusedError);
   });
 });
 
