@@ -272,7 +272,10 @@ export class Consumer {
   }
 
   #noteOutcome(error: unknown): void {
-    this.#lastError = error === undefined || error instanceof Error ? error : new Error(String(error));
+    this.#lastError =
+      error === undefined || error instanceof Error
+        ? error
+        : new Error('not an Error was thrown', { cause: error });
   }
 
   async #saveSkipped(): Promise<void> {

@@ -140,9 +140,8 @@ export async function listParked(db: Queryable, group: string, limit = 100): Pro
   }));
 }
 
-/** JSON that `jsonb` takes whatever a stranger put in: it refuses the zero character and halves of surrogate pairs. */
+/** JSON that `jsonb` takes whatever a stranger put in. */
 function storable(fields: object): string {
-  const clean = (text: string): string => text.toWellFormed().replaceAll('\0', '\ufffd');
   return JSON.stringify(
     Object.fromEntries(
       Object.entries(fields).map(([name, value]) => [
@@ -151,4 +150,9 @@ function storable(fields: object): string {
       ]),
     ),
   );
+}
+
+/** `jsonb` refuses the zero character and halves of surrogate pairs: a letter must not fail because of its own error. */
+function clean(text: string): string {
+  return text.toWellFormed().replaceAll('\0', '\ufffd');
 }

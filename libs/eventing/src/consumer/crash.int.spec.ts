@@ -1,0 +1,172 @@
+import { settled } from '@aura/testing';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { byKey, consumerFixture, ledgerService, type ConsumerFixture } from '../../test/consumer-fixture.js';
+import { at, HandDrivenLog } from '../../test/hand-driven-log.js';
+import { MortalDatabase, type Death } from '../../test/mortal-database.js';
+import type { ServiceFixture } from '../../test/service-fixture.js';
+import { listParked } from '../letters/letter-store.js';
+import type { EventHandler } from './handlers.js';
+
+let base: ServiceFixture;
+let service: ConsumerFixture;
+let mortal: MortalDatabase;
+beforeAll(async () => {
+  base = await ledgerService();
+  mortal = new MortalDatabase(base.database.url);
+  await mortal.open();
+});
+afterAll(async () => {
+  await mortal.dataSource.destroy();
+  await base.close();
+});
+beforeEach(async () => {
+  service = await consumerFixture(base);
+});
+afterEach(async () => {
+  mortal.revive();
+  await service.stop();
+});
+
+const newLog = (): HandDrivenLog =>
+  new HandDrivenLog([0, 1].map((partition) => ({ partition, first: 0n, end: 0n })));
+
+/** Notes and raises; b:2 fails, always. */
+function handlers(): EventHandler[] {
+  return [
+    service.events.noting(({ key, n }, work) => {
+      if (key === 'b' && n === 2) throw new Error('poison');
+      work.raise(service.events.closed.of({ key: `${key}-${n}` }));
+    }),
+  ];
+}
+
+function causes() {
+  const { events } = service;
+  return [
+    at(0, 0, events.record({ key: 'a', n: 1 })),
+    at(0, 1, events.record({ key: 'b', n: 1 })),
+    at(0, 2, events.record({ key: 'b', n: 2 })),
+    at(1, 0, events.record({ key: 'c', n: 1 })),
+    at(1, 1, events.record({ key: 'c', n: 2 })),
+    at(0, 3, events.record({ key: 'b', n: 3 })),
+  ].toSorted((x, y) => x.partition - y.partition);
+}
+
+/** One process from its first statement to its end, or its death. */
+async function life(records: ReturnType<typeof causes>, units = service.units, signal?: AbortSignal) {
+  const log = newLog();
+  const consumer = service.consumer(log.port, handlers(), { units });
+  try {
+    await consumer.start();
+    const starts = await log.assign(service.events.topic, 0, 1);
+    await log.deliver(
+      records.filter(({ partition, offset }) => offset >= (starts.get(partition) ?? 0n)),
+      signal,
+    );
+  } finally {
+    await consumer.stop();
+  }
+}
+
+async function dyingLife(
+  records: ReturnType<typeof causes>,
+  statementNo: number,
+  death: Death,
+): Promise<boolean> {
+  const dying = new AbortController();
+  mortal.dieAt(statementNo, death, () => dying.abort());
+  const units = { ...service.units, dataSource: mortal.dataSource };
+  await life(records, units, dying.signal).catch((error: unknown) => {
+    if (!mortal.dead) throw error; // its own death is the only thing that may go wrong
+  });
+  const died = mortal.dead;
+  mortal.revive();
+  return died;
+}
+
+it.each<Death>(['before', 'after'])(
+  'E8: a process dies at any one statement (%s it is done): effects equal causes, published and parked once',
+  async (death) => {
+    const records = causes();
+    let statements = 0;
+    while (await dyingLife(records, ++statements, death)) {
+      await life(records);
+      expect(byKey(await service.ledger())).toEqual({ a: [1], b: [1], c: [1, 2] });
+      const outbox = await service.rows<{ key: string }>('select key from aura.outbox order by key');
+      expect(outbox.map(({ key }) => key)).toEqual(['a-1', 'b-1', 'c-1', 'c-2']);
+      const letters = await listParked(service.pool, service.events.group);
+      expect(letters).toMatchObject([{ key: 'b', error: { message: 'poison' }, waiting: 1 }]);
+      expect(await service.offsets()).toEqual({ 0: 4, 1: 2 });
+      await service.empty();
+    }
+    console.log(`died ${death} each of ${statements - 1} statements`);
+    expect(statements).toBeGreaterThan(20);
+  },
+  180_000,
+);
+
+it('E3: a zombie’s unit fails whole when another member has taken its partition; the new owner does it, once', async () => {
+  const inHandler = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  const zombieLog = newLog();
+  const frozen = service.events.noting(async ({ n }) => {
+    if (n !== 2) return;
+    inHandler.resolve();
+    await gate.promise;
+  });
+  const zombie = service.consumer(zombieLog.port, [frozen]);
+  await zombie.start();
+  await zombieLog.assign(service.events.topic, 0, 1);
+  const { events } = service;
+  const records = [1, 2, 3].map((n) => at(0, n - 1, events.record({ key: 'a', n })));
+  const last = zombieLog.deliver(records);
+  await inHandler.promise;
+
+  const log = newLog();
+  await service.consumer(log.port, [events.noting()]).start();
+  expect((await log.assign(events.topic, 0)).get(0)).toBe(0n);
+  gate.resolve();
+  expect(await last).toEqual([]);
+  expect(await service.ledger()).toEqual([]);
+  expect(zombie.status().stalledPartitions).toMatchObject([{ partition: 0 }]);
+  expect(zombie.status().stalledPartitions[0]?.error.message).toContain('another member owns');
+
+  await log.deliver(records);
+  expect(await service.ledger()).toEqual(['a:1', 'a:2', 'a:3']);
+  expect(await zombieLog.deliver([at(0, 3, events.record({ key: 'a', n: 4 }))])).toEqual([]);
+  expect(zombieLog.paused).toEqual(['0']);
+  expect(await service.ledger()).toHaveLength(3);
+  // What it still owns goes on.
+  await zombieLog.deliver([at(1, 0, events.record({ key: 'z', n: 1 }))]);
+  expect(await service.ledger()).toContain('z:1');
+});
+
+it('E5: while the database is away nothing is parked and no record is lost; then everything goes on', async () => {
+  const log = newLog();
+  const units = { ...service.units, dataSource: mortal.dataSource };
+  const consumer = service.consumer(log.port, [service.events.noting()], { units });
+  await consumer.start();
+  await log.assign(service.events.topic, 0, 1);
+  mortal.goAway();
+  const delivered = log.deliver([at(0, 0, service.events.record({ key: 'a', n: 1 }))]);
+  await settled('the consumer says what is wrong', () => consumer.status().lastError);
+  mortal.revive();
+  await delivered;
+  expect(await service.ledger()).toEqual(['a:1']);
+  expect(await listParked(service.pool, service.events.group)).toEqual([]);
+  expect(consumer.status().lastError).toBeUndefined();
+});
+
+it('E5: a handler whose connection is killed under it is not to blame: the unit runs again', async () => {
+  let kills = 1;
+  const killed = service.events.noting(async (_, work) => {
+    if (kills-- > 0)
+      await work.manager.query('select pg_terminate_backend(pg_backend_pid())').catch(() => undefined);
+  });
+  const log = newLog();
+  await service.consumer(log.port, [killed]).start();
+  await log.assign(service.events.topic, 0, 1);
+  await log.deliver([at(0, 0, service.events.record({ key: 'a', n: 1 }))]);
+  expect(await service.ledger()).toEqual(['a:1']);
+  expect(await listParked(service.pool, service.events.group)).toEqual([]);
+});

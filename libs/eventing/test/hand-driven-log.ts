@@ -1,0 +1,71 @@
+import type {
+  DeliveryContext,
+  EventLog,
+  LogRecord,
+  NewRecord,
+  PartitionBounds,
+  Position,
+  SubscribeOptions,
+  Subscription,
+} from '@aura/event-log';
+
+/**
+ * A log whose deliveries the test makes by itself: for two members that both believe, for crashes at a chosen statement,
+ * for batches of a chosen shape. It keeps nothing and moves nothing.
+ */
+export class HandDrivenLog {
+  readonly paused: string[] = [];
+  #options: SubscribeOptions | undefined;
+
+  constructor(private readonly topicBounds: readonly PartitionBounds[]) {}
+
+  /** For `ConsumerOptions.log`. */
+  get port(): EventLog {
+    const used: Pick<EventLog, 'kind' | 'subscribe' | 'bounds'> = {
+      kind: 'postgres',
+      subscribe: (options) => {
+        this.#options = options;
+        return Promise.resolve(this.#subscription());
+      },
+      bounds: () => Promise.resolve([...this.topicBounds]),
+    };
+    return used as EventLog;
+  }
+
+  get options(): SubscribeOptions {
+    if (!this.#options) throw new Error('nobody has subscribed');
+    return this.#options;
+  }
+
+  /** Assigns these partitions; where each starts, by partition. */
+  async assign(topic: string, ...partitions: number[]): Promise<Map<number, bigint>> {
+    const positions = await this.options.onAssigned(partitions.map((partition) => ({ topic, partition })));
+    return new Map(positions.map(({ partition, offset }) => [partition, offset]));
+  }
+
+  /** One delivery; where the partitions stand after it. */
+  deliver(records: readonly LogRecord[], signal?: DeliveryContext['signal']): Promise<readonly Position[]> {
+    const partitions = Map.groupBy(records, (record) => record.partition);
+    const batches = [...partitions.values()].map((group) => {
+      const { topic, partition } = group[0] as LogRecord;
+      return { topic, partition, records: group };
+    });
+    return this.options.onBatches(batches, { signal: signal ?? new AbortController().signal });
+  }
+
+  #subscription(): Subscription {
+    return {
+      assigned: () => [],
+      pause: (partitions) => this.paused.push(...partitions.map((p) => `${p.partition}`)),
+      resume: () => undefined,
+      seek: () => undefined,
+      healthy: () => true,
+      stop: () => Promise.resolve(),
+    };
+  }
+}
+
+/** `record` as the log would give it back. */
+export function at(partition: number, offset: number, record: NewRecord): LogRecord {
+  return { ...record, partition, offset: BigInt(offset), timestampMs: Date.now() };
+}
