@@ -21,7 +21,10 @@ export function launch(command, args, { cwd, logFile }) {
   return { pid: child.pid, exited };
 }
 
-/** Whether `pid` is a living process whose command line holds `mark`: a pid file may have outlived its process. */
+/**
+ * Whether `pid` is a living process whose command line holds `mark`: a pid file may have outlived its
+ * process.
+ */
 export function isOurs(pid, mark) {
   if (!pid || !isAlive(pid)) return false;
   if (process.platform === 'win32') return true; // no cheap way to tell
@@ -63,7 +66,10 @@ function isRunning(pid) {
   }
 }
 
-/** Waits until `probe` is true; a process that ends meanwhile, or `withinMs`, makes it a `Problem` with its last words. */
+/**
+ * Waits until `probe` is true; a process that ends meanwhile, or `withinMs`, makes it a `Problem` with its
+ * last words.
+ */
 export async function untilReady({ name, probe, exited, logFile, withinMs = 120_000 }) {
   /** @type {{ how?: number | string }} */
   const exit = {};

@@ -1,8 +1,8 @@
 // The servers of a clone: `npm run infra -- up|down|status [--kafka] [--json] [--brokers N] [--dir DIR]`.
 //
 // Without --kafka: Postgres. With it: Kafka and a schema registry as well, the first of these that there is:
-// KAFKA_BROKERS + SCHEMA_REGISTRY_URL; a Docker engine (infra/compose.yaml); Java with Maven. `up` leaves them running and
-// ends; `down` stops what `up` started, whoever ran it; `status` only looks.
+// KAFKA_BROKERS + SCHEMA_REGISTRY_URL; a Docker engine (infra/compose.yaml); Java with Maven. `up` leaves
+// them running and ends; `down` stops what `up` started, whoever ran it; `status` only looks.
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';

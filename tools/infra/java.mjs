@@ -8,10 +8,14 @@ const CURE =
   'Any one of these gives you a Kafka:\n' +
   '- set KAFKA_BROKERS and SCHEMA_REGISTRY_URL to servers that are there;\n' +
   '- start Docker (`docker info` must answer);\n' +
-  '- install a JDK 17 or newer and Maven (Debian: apt install openjdk-17-jre-headless maven; macOS: brew install openjdk maven).\n' +
+  '- install Java 17 or newer and Maven\n' +
+  '  (Debian: apt install openjdk-17-jre-headless maven; macOS: brew install openjdk maven).\n' +
   'Without Kafka everything still runs over Postgres.';
 
-/** The `java` to use: JAVA_HOME's, else the PATH's. Throws a `Problem` where there is none, or only an old one. */
+/**
+ * The `java` to use: JAVA_HOME's, else the PATH's. Throws a `Problem` where there is none, or only an old
+ * one.
+ */
 export function findJava() {
   const home = process.env['JAVA_HOME'];
   const exe = process.platform === 'win32' ? 'java.exe' : 'java';

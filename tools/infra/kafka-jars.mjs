@@ -12,8 +12,8 @@ const REGISTRY_VERSION = '2.6.13.Final';
 const POM = fileURLToPath(new URL('../../infra/kafka/pom.xml', import.meta.url));
 
 /**
- * The folder with Kafka's jars (`lib/`) and the registry (`registry/`), shared by every clone of this user. Fetched once,
- * by one process at a time; it appears whole (a rename) or not at all.
+ * The folder with Kafka's jars (`lib/`) and the registry (`registry/`), shared by every clone of this user.
+ * Fetched once, by one process at a time; it appears whole (a rename) or not at all.
  */
 export async function kafkaJars() {
   const cache = join(cacheFolder(), `kafka-${KAFKA_VERSION}-registry-${REGISTRY_VERSION}`);

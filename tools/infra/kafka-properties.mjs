@@ -1,7 +1,10 @@
 /** Every Kafka of this kind has the same id: they never meet. */
 export const CLUSTER_ID = 'AAAAAAAAAAAAAAAAAAAAAQ';
 
-/** The settings of one broker: small, quick to start, quick to come back after a kill. For development and tests only. */
+/**
+ * The settings of one broker: small, quick to start, quick to come back after a kill. For development and
+ * tests only.
+ */
 export function brokerProperties({ node, nodes, data }) {
   const copies = Math.min(3, nodes.length);
   const inSync = copies > 1 ? copies - 1 : 1;

@@ -21,13 +21,16 @@ export interface KafkaServer {
   readonly pids: { readonly brokers: number[]; readonly registry: number | undefined };
   /** Stops all of it in order; true when something ran. The data stays. */
   stop(): Promise<boolean>;
-  /** Kills all of it (SIGKILL), as a crash would. Start it again with the same `dir`: same ports, same data. */
+  /**
+   * Kills all of it (SIGKILL), as a crash would. Start it again with the same `dir`: same ports, same data.
+   */
   kill(): Promise<boolean>;
 }
 
 /**
- * Starts a Kafka in `dir`, or finds the one that runs there. It outlives this process: whoever starts it stops it.
- * Rejects with a `Problem` where Java or Maven is missing, a port is taken, or a server does not come up.
+ * Starts a Kafka in `dir`, or finds the one that runs there. It outlives this process: whoever starts it
+ * stops it. Rejects with a `Problem` where Java or Maven is missing, a port is taken, or a server does not
+ * come up.
  */
 export function startKafka(options: KafkaOptions): Promise<KafkaServer>;
 

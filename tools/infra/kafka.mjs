@@ -1,8 +1,9 @@
-// A Kafka of one's own without containers: brokers in KRaft mode and a schema registry (Confluent's API), from Maven's jars.
+// A Kafka of one's own without containers: brokers in KRaft mode and a schema registry (Confluent's API),
+// from Maven's jars.
 //
 // A1: everything listens on 127.0.0.1 only;
-// A2: what was started is in `kafka.json` of its folder, ports included: another process can find it, stop it, or start it
-//     again where its clients expect it;
+// A2: what was started is in `kafka.json` of its folder, ports included: another process can find it, stop
+//     it, or start it again where its clients expect it;
 // A3: a pid counts only with its own command line: a stale file never kills a stranger;
 // A4: a start that fails or is interrupted leaves nothing running.
 import { execFileSync } from 'node:child_process';
@@ -80,7 +81,10 @@ export async function stopKafka({ dir }) {
   return endAll(home, state, 'SIGTERM');
 }
 
-/** A Kafka of one test run in a temporary folder that goes with `stop()`. What killed test runs left behind goes first. */
+/**
+ * A Kafka of one test run in a temporary folder that goes with `stop()`. What killed test runs left behind
+ * goes first.
+ */
 export async function startTestKafka(options = {}) {
   await sweep();
   const dir = mkdtempSync(join(tmpdir(), TEST_PREFIX));
@@ -207,12 +211,13 @@ function wait(name, { exited = new Promise(() => {}), logFile }, probe) {
   return untilReady({ name, probe, exited, logFile });
 }
 
+/** Its `stop` and `kill` end what runs in the folder then: it may have been started again since. */
 function handle(home, state) {
   return {
     ...addresses(state),
     pids: pidsOf(state),
-    stop: () => endAll(home, state, 'SIGTERM'),
-    kill: () => endAll(home, state, 'SIGKILL'),
+    stop: () => endAll(home, readState(home) ?? state, 'SIGTERM'),
+    kill: () => endAll(home, readState(home) ?? state, 'SIGKILL'),
   };
 }
 

@@ -1,5 +1,5 @@
 import { TransientError } from '@aura/platform';
-import type { Admission } from '../admission.js';
+import type { Lane } from '../admission.js';
 import type { PartitionAck, PartitionFailure } from '../event-log.js';
 import type { TopicLayout } from './topics.js';
 
@@ -21,7 +21,7 @@ export interface ProduceAnswer {
 
 /** Cuts each partition's admitted records into chunks of at most `maxBytes`; a larger record stands alone. */
 export function planQueues(
-  { lanes }: Admission,
+  lanes: readonly Lane[],
   layouts: ReadonlyMap<string, TopicLayout>,
   bytesOf: (index: number) => number,
   maxBytes: number,
@@ -55,9 +55,9 @@ export function byLeader(queues: readonly PartitionQueue[]): PartitionQueue[][] 
 }
 
 /**
- * What an answer acknowledges of the first chunks of `sent`. A partition that the answer does not name is not acknowledged,
- * whatever the call resolved to: kafkajs resolves a send of which it has not sent everything when a broker dies in it
- * (tulios/kafkajs pull request 1798).
+ * What an answer acknowledges of the first chunks of `sent`. A partition that the answer does not name is not
+ * acknowledged, whatever the call resolved to: kafkajs resolves a send of which it has not sent everything
+ * when a broker dies in it (tulios/kafkajs pull request 1798).
  */
 export function acknowledgedBy(
   answer: readonly ProduceAnswer[],
@@ -75,7 +75,10 @@ export function acknowledgedBy(
   return { acks, missing };
 }
 
-/** Halves the first chunk of a queue: the broker found it too large, which says nothing about a single record of it. */
+/**
+ * Halves the first chunk of a queue: the broker found it too large, which says nothing about a single record
+ * of it.
+ */
 export function halveFirst(queue: PartitionQueue): void {
   const [first = [], ...rest] = queue.chunks;
   const middle = Math.ceil(first.length / 2);
@@ -83,8 +86,8 @@ export function halveFirst(queue: PartitionQueue): void {
 }
 
 /**
- * Ends a queue with `error`. What stands behind a refused record was not sent either, for the order of its keys' sake: it
- * is to be tried again, so a terminal error names the refused chunk alone.
+ * Ends a queue with `error`. What stands behind a refused record was not sent either, for the order of its
+ * keys' sake: it is to be tried again, so a terminal error names the refused chunk alone.
  */
 export function fail(queue: PartitionQueue, error: Error, terminal: boolean): PartitionFailure[] {
   const { topic, partition } = queue;

@@ -1,11 +1,14 @@
 /**
  * A subscription over Kafka.
  *
- * - C1 callbacks of one subscription never overlap: revoked, assigned and units run one after the other in one lane;
- * - C2 a joined partition is paused before kafkajs can fetch from it, and resumed when the caller has said where it goes on,
- *   and the log has that position (holes H44, H53);
- * - C3 positions move only by `seek`, to what the caller returned; kafkajs resolves and commits nothing by itself;
- * - C4 all batches that have arrived share one unit; each `eachBatch` of kafkajs ends when its records are handled or dropped;
+ * - C1 callbacks of one subscription never overlap: revoked, assigned and units run one after the other in
+ *   one lane;
+ * - C2 a joined partition is paused before kafkajs can fetch from it, and resumed when the caller has said
+ *   where it goes on, and the log has that position (holes H44, H53);
+ * - C3 positions move only by `seek`, to what the caller returned; kafkajs resolves and commits nothing by
+ *   itself;
+ * - C4 all batches that have arrived share one unit; each `eachBatch` of kafkajs ends when its records are
+ *   handled or dropped;
  * - C5 no error of a callback reaches kafkajs: a TypeError would end its consumer for good.
  */
 import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs';
@@ -164,9 +167,10 @@ export class KafkaSubscription implements Subscription, MemberEvents {
     }
   }
 
-  async batch({ batch, heartbeat, isStale }: EachBatchPayload): Promise<void> {
+  async batch(payload: EachBatchPayload): Promise<void> {
+    const { batch } = payload;
     const at = { topic: batch.topic, partition: batch.partition };
-    if (this.#stopped || isStale() || this.#paused.has(partitionKey(at))) return;
+    if (this.#stopped || payload.isStale() || this.#paused.has(partitionKey(at))) return;
     // Not in kafkajs's types: where the fetch began, before compaction and transaction markers.
     const { fetchedOffset } = batch as typeof batch & { fetchedOffset: string };
     const verdict = this.#fence.judge(at, BigInt(fetchedOffset));
@@ -176,12 +180,15 @@ export class KafkaSubscription implements Subscription, MemberEvents {
       return;
     }
     const records = batch.messages.map((message) => toRecord(at.topic, at.partition, message));
-    await this.#pulse.during(heartbeat, () => {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#intake.add(at, records, resolve);
-      this.#startUnits();
-      return promise;
-    });
+    await this.#pulse.during(
+      () => payload.heartbeat(),
+      () => {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        this.#intake.add(at, records, resolve);
+        this.#startUnits();
+        return promise;
+      },
+    );
   }
 
   passedOver(at: TopicPartition, from: bigint, to: bigint): void {
@@ -203,7 +210,10 @@ export class KafkaSubscription implements Subscription, MemberEvents {
     });
   }
 
-  /** A fetch began elsewhere: goes back to where the partition stands, or on to `next`, if the log still has its place. */
+  /**
+   * A fetch began elsewhere: goes back to where the partition stands, or on to `next`, if the log still has
+   * its place.
+   */
   #checkPlace(at: TopicPartition, next?: bigint): void {
     const generation = this.#generation;
     void this.#inLane(() =>
@@ -367,7 +377,10 @@ export class KafkaSubscription implements Subscription, MemberEvents {
     return this.#held.some((p) => p.topic === topic && p.partition === partition);
   }
 
-  /** kafkajs throws where its consumer has just gone: what is asked of it then is asked again when it has joined anew. */
+  /**
+   * kafkajs throws where its consumer has just gone: what is asked of it then is asked again when it has
+   * joined anew.
+   */
   #withConsumer(use: (consumer: Consumer) => void): void {
     try {
       if (this.#consumer) use(this.#consumer);

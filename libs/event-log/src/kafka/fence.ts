@@ -12,10 +12,10 @@ interface Place {
 /**
  * Where each partition of a member must go on (pure).
  *
- * - F1 records are delivered only from a partition that was placed in this generation (hole H44: kafkajs delivers before an
- *   asynchronous seek), and only if they were fetched from where it stands;
- * - F2 a partition whose fetch came from elsewhere is never followed (hole H53: kafkajs answers a position outside the log by
- *   a jump to its beginning): somebody has to look at the log's bounds.
+ * - F1 records are delivered only from a partition that was placed in this generation (hole H44: kafkajs
+ *   delivers before an asynchronous seek), and only if they were fetched from where it stands;
+ * - F2 a partition whose fetch came from elsewhere is never followed (hole H53: kafkajs answers a position
+ *   outside the log by a jump to its beginning): somebody has to look at the log's bounds.
  */
 export class Fence {
   readonly #places = new Map<string, Place>();

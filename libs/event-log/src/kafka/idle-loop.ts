@@ -9,11 +9,13 @@ interface RequestQueue {
 }
 
 /**
- * kafkajs 2.2.4 re-arms a timer with a negative delay for ever on every broker connection: some 900 wake-ups a second and
- * 5 % of a core per idle connection, and a TimeoutNegativeWarning on Node 24 (tulios/kafkajs issues 1704, 1751, 1755, 1768).
- * A connection with nothing queued and nothing throttled needs no timer: `push` arms one when it queues a request.
+ * kafkajs 2.2.4 re-arms a timer with a negative delay for ever on every broker connection: some 900 wake-ups
+ * a second and 5 % of a core per idle connection, and a TimeoutNegativeWarning on Node 24 (tulios/kafkajs
+ * issues 1704, 1751, 1755, 1768). A connection with nothing queued and nothing throttled needs no timer:
+ * `push` arms one when it queues a request.
  *
- * The only place where a prototype of kafkajs is changed. Safe to call again. The version of kafkajs is pinned for it.
+ * The only place where a prototype of kafkajs is changed. Safe to call again. The version of kafkajs is
+ * pinned for it.
  */
 export function fixKafkaJsIdleLoop(): void {
   const require = createRequire(import.meta.url);

@@ -15,8 +15,10 @@ export interface IntakeLimits {
 /**
  * What was fetched and not yet handled, by partition (pure).
  *
- * - I1 a unit gets what has arrived of all partitions together, at most `maxRecords` and `maxBytes`; a larger record alone;
- * - I2 every partition that waits gets its share before any gets more, and the first in turn changes: none starves.
+ * - I1 a unit gets what has arrived of all partitions together, at most `maxRecords` and `maxBytes`; a larger
+ *   record alone;
+ * - I2 every partition that waits gets its share before any gets more, and the first in turn changes: none
+ *   starves.
  */
 export class Intake {
   readonly #lots = new Map<string, Lot>();
@@ -25,7 +27,10 @@ export class Intake {
     return this.#lots.size === 0;
   }
 
-  /** A partition has one lot at a time: kafkajs fetches it again only when its batch is done. An older one is dropped. */
+  /**
+   * A partition has one lot at a time: kafkajs fetches it again only when its batch is done. An older one is
+   * dropped.
+   */
   add(partition: TopicPartition, records: readonly LogRecord[], done: () => void): void {
     this.drop(partition);
     if (records.length === 0) done();
@@ -77,7 +82,7 @@ export class Intake {
   }
 
   dropAll(): void {
-    for (const lot of [...this.#lots.values()]) this.drop(lot);
+    for (const lot of this.#lots.values()) this.drop(lot);
   }
 }
 

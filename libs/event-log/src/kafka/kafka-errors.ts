@@ -8,11 +8,16 @@ const REFUSED = new Set([
   'INVALID_RECORD',
   'INVALID_TIMESTAMP',
 ]);
-/** The group goes on without this member until it joins again; its partitions may be somebody else's by now. */
+/**
+ * The group goes on without this member until it joins again; its partitions may be somebody else's by now.
+ */
 const EVICTED = new Set(['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION', 'FENCED_INSTANCE_ID']);
 const REJOIN = new Set([...EVICTED, 'REBALANCE_IN_PROGRESS', 'NOT_COORDINATOR_FOR_GROUP']);
 
-/** The name of the Kafka protocol's error in an error of kafkajs or in its causes; undefined where there is none. */
+/**
+ * The name of the Kafka protocol's error in an error of kafkajs or in its causes; undefined where there is
+ * none.
+ */
 export function protocolType(error: unknown): string | undefined {
   for (let e = error, depth = 0; e instanceof Error && depth < 8; e = e.cause, depth++) {
     const { type } = e as Error & { type?: unknown };
@@ -28,7 +33,10 @@ export const isTooLarge = (error: unknown): boolean =>
 export const mustRejoin = (error: unknown): boolean => REJOIN.has(protocolType(error) ?? '');
 export const isEvicted = (error: unknown): boolean => EVICTED.has(protocolType(error) ?? '');
 
-/** An error of kafkajs as one of ours: refused for good, or to be tried again. `what` says what was being done. */
+/**
+ * An error of kafkajs as one of ours: refused for good, or to be tried again. `what` says what was being
+ * done.
+ */
 export function toLogError(error: unknown, what: string): Error {
   if (error instanceof AuraError) return error;
   const cause = error instanceof Error ? error : new Error(String(error));

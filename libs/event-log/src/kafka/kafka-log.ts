@@ -23,8 +23,9 @@ import { Topics } from './topics.js';
 /**
  * The log kept by Kafka, through kafkajs (docs/adr/0004-kafkajs.md says what of it is fenced off, and how).
  *
- * Connects on first use; whatever is away is tried again by the callers' rules, and subscriptions go on by themselves.
- * Offsets of groups are committed to Kafka as well, some seconds late, for tools that show lag; nothing here reads them.
+ * Connects on first use; whatever is away is tried again by the callers' rules, and subscriptions go on by
+ * themselves. Offsets of groups are committed to Kafka as well, some seconds late, for tools that show lag;
+ * nothing here reads them.
  */
 export function kafkaLog(options: KafkaLogOptions): EventLog {
   return new KafkaLog(options);
@@ -43,6 +44,7 @@ class KafkaLog implements EventLog {
     this.#producer = new KafkaProducer(this.#kafka, this.#topics, options.logger, {
       appendTimeoutMs: options.appendTimeoutMs ?? 15_000,
       maxBatchBytes: options.maxBatchBytes ?? 900_000,
+      maxRecordBytes: options.maxRecordBytes ?? 1_000_000,
     });
   }
 

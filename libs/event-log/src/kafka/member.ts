@@ -1,12 +1,15 @@
 import { TransientError } from '@aura/platform';
-import { PartitionAssigners, type Cluster, type Consumer, type EachBatchPayload, type Kafka } from 'kafkajs';
+import { PartitionAssigners, type Consumer, type EachBatchPayload, type Kafka } from 'kafkajs';
 import { UnknownTopicError } from '../errors.js';
 import type { SubscribeOptions, TopicPartition } from '../event-log.js';
 import { RETRY } from './client.js';
 import { toLogError, within } from './kafka-errors.js';
 import type { Topics } from './topics.js';
 
-/** What happens to a member, as calls. None may throw. `joined` and `lost` do their first part before they return. */
+/**
+ * What happens to a member, as calls. None may throw. `joined` and `lost` do their first part before they
+ * return.
+ */
 export interface MemberEvents {
   joined(consumer: Consumer, partitions: readonly TopicPartition[]): void;
   lost(): void;
@@ -26,16 +29,18 @@ const STOP_TIMEOUT_MS = 10_000;
 const MISSING_CHECK_MS = 2_000;
 const BACKOFF = { initialMs: 100, maxMs: 5_000 };
 /**
- * How long a fetch waits at the broker for a first record; records end the wait at once, so it adds nothing to a hop: every
- * partition that flows is in every fetch, because the batches of one fetch end together. It delays what was resumed or moved
- * while the fetch waited, and `stop`, by as much.
+ * How long a fetch waits at the broker for a first record; records end the wait at once, so it adds nothing
+ * to a hop: every partition that flows is in every fetch, because the batches of one fetch end together. It
+ * delays what was resumed or moved while the fetch waited, and `stop`, by as much.
  */
 const FETCH_WAIT_MS = 250;
 
 /**
- * One member of a consumer group: a kafkajs consumer that is made anew, with back-off, whenever kafkajs gives it up.
+ * One member of a consumer group: a kafkajs consumer that is made anew, with back-off, whenever kafkajs gives
+ * it up.
  *
- * Topics that do not exist (yet) are left out, reported, and looked for again: one missing topic stops the metadata of all.
+ * Topics that do not exist (yet) are left out, reported, and looked for again: one missing topic stops the
+ * metadata of all.
  */
 export class Member {
   #consumer: Consumer | undefined;
@@ -107,7 +112,8 @@ export class Member {
     this.#consumer = consumer;
     this.#listen(consumer, end);
     await consumer.connect();
-    // From the beginning even where nothing is known: from the end, a jump would swallow records unseen (hole H53).
+    // From the beginning even where nothing is known: from the end, a jump would swallow records unseen (hole
+    // H53).
     await consumer.subscribe({ topics: [...known], fromBeginning: true });
     const concurrently = (await this.topics.describe([...known])).reduce((sum, t) => sum + t.partitions, 0);
     await consumer.run({
@@ -171,13 +177,16 @@ export class Member {
   #watchFor(missing: readonly string[], found: () => void): NodeJS.Timeout | undefined {
     if (missing.length === 0) return undefined;
     return setInterval(() => {
-      this.topics.describe(missing).then(
-        (there) => {
-          if (there.length > 0) found();
-        },
-        (error: unknown) => this.events.error(toLogError(error, `looking for ${missing.join(', ')}`)),
-      );
+      void this.#look(missing, found);
     }, MISSING_CHECK_MS);
+  }
+
+  async #look(missing: readonly string[], found: () => void): Promise<void> {
+    try {
+      if ((await this.topics.describe(missing)).length > 0) found();
+    } catch (error) {
+      this.events.error(toLogError(error, `looking for ${missing.join(', ')}`));
+    }
   }
 
   async #leave(): Promise<void> {

@@ -1,18 +1,20 @@
 /**
  * Appends to Kafka through kafkajs's idempotent producer.
  *
- * - K1 one append at a time, one request per leader at a time: order within a partition is the order of the calls;
+ * - K1 one append at a time, one request per leader at a time: order within a partition is the order of the
+ *   calls;
  * - K2 a partition is acknowledged only by its own part of the answer, never by a call that resolved;
- * - K3 after any failed or unanswered send the producer is thrown away. kafkajs takes the sequence numbers of a failed batch
- *   back, so the next batch would carry them again; had the failed one been written after all, the broker would drop the
- *   next one as its repetition and acknowledge it;
+ * - K3 after any failed or unanswered send the producer is thrown away. kafkajs takes the sequence numbers of
+ *   a failed batch back, so the next batch would carry them again; had the failed one been written after all,
+ *   the broker would drop the next one as its repetition and acknowledge it;
  * - K4 an append ends within its time, whatever the brokers do.
  *
- * A record may be in the log twice after a failure that was none (the answer got lost): readers know by the event's id.
+ * A record may be in the log twice after a failure that was none (the answer got lost): readers know by the
+ * event's id.
  */
 import { kindOf, TransientError, type Logger } from '@aura/platform';
 import { Partitioners, type Kafka, type Producer } from 'kafkajs';
-import { admit, DEFAULT_MAX_RECORD_BYTES, sizeOf } from '../admission.js';
+import { admit, sizeOf } from '../admission.js';
 import { UnknownTopicError } from '../errors.js';
 import type { AppendResult, NewRecord, PartitionAck, PartitionFailure } from '../event-log.js';
 import {
@@ -29,6 +31,7 @@ import type { TopicLayout, Topics } from './topics.js';
 export interface ProducerOptions {
   readonly appendTimeoutMs: number;
   readonly maxBatchBytes: number;
+  readonly maxRecordBytes: number;
 }
 
 interface Outcome {
@@ -67,15 +70,18 @@ export class KafkaProducer {
     const outcome: Outcome = { acknowledged: [], failed: [] };
     const { known, layouts } = await this.#place(records, outcome);
     const countOf = (topic: string): number => layouts.get(topic)?.length ?? 1;
-    const admission = admit(records, known, countOf, DEFAULT_MAX_RECORD_BYTES);
-    outcome.failed.push(...admission.failed);
+    const { lanes, failed } = admit(records, known, countOf, this.options.maxRecordBytes);
+    outcome.failed.push(...failed);
     const bytesOf = (index: number): number => sizeOf(records[index] as NewRecord) + RECORD_OVERHEAD;
-    const queues = planQueues(admission, layouts, bytesOf, this.options.maxBatchBytes);
+    const queues = planQueues(lanes, layouts, bytesOf, this.options.maxBatchBytes);
     await this.#send(queues, records, deadline, outcome);
     return outcome;
   }
 
-  /** Partition counts of the records' topics; records of unknown topics fail, everything else stays in `known`. */
+  /**
+   * Partition counts of the records' topics; records of unknown topics fail, everything else stays in
+   * `known`.
+   */
   async #place(
     records: readonly NewRecord[],
     outcome: Outcome,

@@ -1,11 +1,11 @@
 import { isEvicted, mustRejoin } from './kafka-errors.js';
 
 /**
- * Heartbeats while batches are being handled (hole H45): kafkajs sends none then, and a unit longer than the session would
- * be given to another member, and run again and again.
+ * Heartbeats while batches are being handled (hole H45): kafkajs sends none then, and a unit longer than the
+ * session would be given to another member, and run again and again.
  *
- * A rebalance that a heartbeat meets is remembered and thrown when the work has ended, so that kafkajs joins again: the
- * group waits that long. Other errors of a heartbeat (broker away) are left to the next one.
+ * A rebalance that a heartbeat meets is remembered and thrown when the work has ended, so that kafkajs joins
+ * again: the group waits that long. Other errors of a heartbeat (broker away) are left to the next one.
  */
 export class Pulse {
   #timer: NodeJS.Timeout | undefined;
@@ -28,7 +28,9 @@ export class Pulse {
     this.#interruption = undefined;
   }
 
-  /** Runs `work` with a heartbeat every `everyMs`. Throws the rebalance that it met meanwhile, after the work. */
+  /**
+   * Runs `work` with a heartbeat every `everyMs`. Throws the rebalance that it met meanwhile, after the work.
+   */
   async during(heartbeat: () => Promise<void>, work: () => Promise<void>): Promise<void> {
     this.#working += 1;
     this.#timer ??= setInterval(() => void this.#beat(heartbeat), this.everyMs);

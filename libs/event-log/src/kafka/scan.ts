@@ -14,9 +14,9 @@ interface FetchedPartition {
 }
 
 /**
- * Reads one partition from `from` to `to` or the end that `bounds` names, one fetch of about 1 MiB at a time, by plain
- * fetches to its leader: no group is joined and none is left behind. Records of aborted transactions are not told apart
- * (Aura's own producers use none).
+ * Reads one partition from `from` to `to` or the end that `bounds` names, one fetch of about 1 MiB at a time,
+ * by plain fetches to its leader: no group is joined and none is left behind. Records of aborted transactions
+ * are not told apart (Aura's own producers use none).
  */
 export async function* scanPartition(
   kafka: Kafka,

@@ -13,9 +13,10 @@ const CALL_TIMEOUT_MS = 15_000;
 /**
  * What the log knows about its topics.
  *
- * It asks through kafkajs's `Cluster`, which a partition assigner is given (a documented hook), and not through its `admin`:
- * that one swallows a broker's error where a topic was deleted, and then dies of a TypeError. One unknown topic spoils a
- * cluster's every later refresh, so after any error the cluster is thrown away.
+ * It asks through kafkajs's `Cluster`, which a partition assigner is given (a documented hook), and not
+ * through its `admin`: that one swallows a broker's error where a topic was deleted, and then dies of a
+ * TypeError. One unknown topic spoils a cluster's every later refresh, so after any error the cluster is
+ * thrown away.
  */
 export class Topics {
   readonly #layouts = new Map<string, { layout: TopicLayout; at: number }>();
@@ -61,7 +62,7 @@ export class Topics {
       const ends = offsetsByPartition(high);
       return [...offsetsByPartition(low)]
         .map(([partition, first]) => ({ partition, first, end: ends.get(partition) ?? first }))
-        .sort((a, b) => a.partition - b.partition);
+        .toSorted((a, b) => a.partition - b.partition);
     });
   }
 
@@ -78,7 +79,7 @@ export class Topics {
           partition,
           offset: offset < 0n ? (ends.get(partition) ?? 0n) : offset,
         }))
-        .sort((a, b) => a.partition - b.partition);
+        .toSorted((a, b) => a.partition - b.partition);
     });
   }
 
@@ -128,7 +129,10 @@ export class Topics {
     }
   }
 
-  /** Runs `use` on a cluster that knows `topic`; once more, on a new one, after an error that old metadata would explain. */
+  /**
+   * Runs `use` on a cluster that knows `topic`; once more, on a new one, after an error that old metadata
+   * would explain.
+   */
   async withTopic<T>(topic: string, use: (cluster: Cluster) => Promise<T>): Promise<T> {
     const attempt = async (): Promise<T> => {
       const { cluster } = await this.#connected();
