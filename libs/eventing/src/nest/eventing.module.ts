@@ -14,7 +14,7 @@ import { Eventing, type EventingOptions } from '../eventing.js';
 import type { Handlers } from '../consumer/handlers.js';
 import type { TaskHandler } from '../tasks/task.js';
 import { UnitsOfWork } from '../unit-of-work/units-of-work.js';
-import { AuraTransport, WholeErrorFilter } from './transport-strategy.js';
+import { AuraTransport, connectTransport } from './transport-strategy.js';
 
 /** Marks a provider that implements `TaskHandler`: its tasks run in this service. */
 export const Tasks = DiscoveryService.createDecorator<void>();
@@ -115,8 +115,5 @@ export function connectEventing(app: INestApplication): void {
     (handlers) => host.consume(handlers),
     () => host.eventing.stopConsuming(),
   );
-  const microservice = app.connectMicroservice({ strategy: transport }, { deferInitialization: true });
-  microservice.useGlobalFilters(new WholeErrorFilter());
-  // The application has called its modules' init hooks; without this Nest would call them a second time.
-  (microservice as unknown as { setIsInitHookCalled(called: boolean): void }).setIsInitHookCalled(true);
+  connectTransport(app, transport);
 }

@@ -1,5 +1,5 @@
 import type { EventEnvelope, EventType } from '@aura/contracts';
-import { Catch, type RpcExceptionFilter } from '@nestjs/common';
+import { Catch, type INestApplication, type RpcExceptionFilter } from '@nestjs/common';
 import { type CustomTransportStrategy, type MessageHandler, Server } from '@nestjs/microservices';
 import { isObservable, lastValueFrom, throwError, type Observable } from 'rxjs';
 import { Handlers, type EventHandler, type RowLocks } from '../consumer/handlers.js';
@@ -90,4 +90,12 @@ export class WholeErrorFilter implements RpcExceptionFilter {
   catch(error: unknown): Observable<never> {
     return throwError(() => error);
   }
+}
+
+/** Connects `transport` to `app`: it starts with `app.startAllMicroservices()`. Apart from the HTTP side's own filters. */
+export function connectTransport(app: INestApplication, transport: AuraTransport): void {
+  const microservice = app.connectMicroservice({ strategy: transport }, { deferInitialization: true });
+  microservice.useGlobalFilters(new WholeErrorFilter());
+  // The application calls its modules' init hooks; without this Nest would call them a second time.
+  (microservice as unknown as { setIsInitHookCalled(called: boolean): void }).setIsInitHookCalled(true);
 }

@@ -59,6 +59,13 @@ function gate(): { opened: Promise<void>; open: () => void } {
   return { opened: promise, open: resolve };
 }
 
+/** A runner with one task in hand, which ends when it is told to. */
+function held(who: string): { started: Promise<void>; end: () => void; run: Promise<void> } {
+  const [started, end] = [gate(), gate()];
+  const handler = effectOf(who, () => (started.open(), end.opened));
+  return { started: started.opened, end: end.open, run: runner([handler]).runOnce() };
+}
+
 it('a task ends once: its row, its event and its own end are one transaction', async () => {
   await schedule('work');
   await runner([effectOf('a', async () => undefined)]).runOnce();
@@ -102,11 +109,6 @@ it('T1: the task of an owner that died goes to another when the lease has run ou
 
 it('T2: a late owner’s ending is rolled back whole: its rows and events with it', async () => {
   await schedule('work');
-  const held = (who: string): { started: Promise<void>; end: () => void; run: Promise<void> } => {
-    const [started, end] = [gate(), gate()];
-    const handler = effectOf(who, () => (started.open(), end.opened));
-    return { started: started.opened, end: end.open, run: runner([handler]).runOnce() };
-  };
   const late = held('late');
   await late.started;
   await service.pool.query(`update aura.task set lease_until = clock_timestamp() - interval '1 ms'`);
