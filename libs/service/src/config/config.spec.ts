@@ -64,7 +64,14 @@ describe('config', () => {
   it('C3: refuses a near miss, and only speaks of what is far from everything', () => {
     const spoken: string[] = [];
     plain.load(
-      { ...MINIMAL, AURA_GATEWAY_PORT_3000_TCP_ADDR: '10.0.0.1', AURA_TEST_PG_URL: 'x', AURA_SEED: '7' },
+      {
+        ...MINIMAL,
+        AURA_GATEWAY_PORT_3000_TCP_ADDR: '10.0.0.1',
+        AURA_TEST_PG_URL: 'x',
+        AURA_SEED: '7',
+        AURA_PG_URL: 'x',
+        AURA_HOME: '/x',
+      },
       (sentence) => spoken.push(sentence),
     );
     expect(spoken).toHaveLength(1);

@@ -97,7 +97,7 @@ describe('the logger', () => {
     circle['self'] = circle;
     const same = { shared: true };
     let deep: object = {};
-    for (let i = 0; i < 100; i++) deep = { deep };
+    for (let i = 0; i < 100_000; i++) deep = { deep };
     const many = Array.from({ length: 100_000 }, (_, i) => i);
     logger.info({ circle, deep, many, long: 'x'.repeat(1_000_000), a: same, b: same }, 'bounded');
     expect(written[0]?.length).toBeLessThan(20_000);
