@@ -336,7 +336,8 @@ export class KafkaSubscription implements Subscription, MemberEvents {
       partition,
       offset: String(offset),
     }));
-    await this.#consumer?.commitOffsets(offsets).catch(() => undefined); // for lag tools: the next one will do
+    // For tools that show lag: the next commit will do.
+    await this.#consumer?.commitOffsets(offsets).catch(() => undefined);
   }
 
   // The lane
