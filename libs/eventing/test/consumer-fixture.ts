@@ -135,7 +135,8 @@ export class SpecEvents {
         for (const { n } of counted) before(n);
         await work.manager.query(
           `insert into ledger (key, n, event_id)
-           select key, n, id from unnest($1::text[], $2::int[], $3::uuid[]) with ordinality as e(key, n, id, i)
+           select key, n, id
+             from unnest($1::text[], $2::int[], $3::uuid[]) with ordinality as e(key, n, id, i)
             order by i`,
           [counted.map(({ key }) => key), counted.map(({ n }) => n), events.map(({ id }) => id)],
         );

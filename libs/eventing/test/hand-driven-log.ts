@@ -10,8 +10,8 @@ import type {
 } from '@aura/event-log';
 
 /**
- * A log whose deliveries the test makes by itself: for two members that both believe, for crashes at a chosen statement,
- * for batches of a chosen shape. It keeps nothing and moves nothing.
+ * A log whose deliveries the test makes by itself: for two members that both believe, for crashes at a
+ * chosen statement, for batches of a chosen shape. It keeps nothing and moves nothing.
  */
 export class HandDrivenLog {
   readonly paused: string[] = [];

@@ -6,8 +6,8 @@ import type { Pool } from 'pg';
 export type Death = 'before' | 'after';
 
 /**
- * The database of a process that can be made to die at a chosen statement: its connections break there, and nothing it does
- * afterwards reaches the server.
+ * The database of a process that can be made to die at a chosen statement: its connections break there, and
+ * nothing it does afterwards reaches the server.
  */
 export class MortalDatabase {
   readonly dataSource: DataSource;

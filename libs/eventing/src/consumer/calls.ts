@@ -1,9 +1,10 @@
 /**
  * Pure: which handler is called with which events of a unit, in which order.
  *
- * C1 by key, arrival order within a key: two replicas that lock rows named after keys meet in the same order (H18);
- * C2 a set handler gets events of as many keys as stand at one of its type, and no event of another type of the same key
- *    stands between two of a run.
+ * C1 by key, arrival order within a key: two replicas that lock rows named after keys meet in the same
+ *    order (H18);
+ * C2 a set handler gets events of as many keys as stand at one of its type, and no event of another type of
+ *    the same key stands between two of a run.
  */
 import type { EventEnvelope } from '@aura/contracts';
 import type { Statement } from '@aura/platform';
@@ -33,7 +34,10 @@ export function planCalls(events: readonly EventEnvelope[], handlersOf: Handlers
   return calls;
 }
 
-/** One sorted set of keys per lock statement, statements by name: what a unit locks before its handlers run (H18). */
+/**
+ * One sorted set of keys per lock statement, statements by name: what a unit locks before its handlers run
+ * (H18).
+ */
 export function planLocks(
   events: readonly EventEnvelope[],
   handlersOf: HandlersOf,

@@ -1,9 +1,12 @@
 /**
  * One service's member of its consumer group.
  *
- * M1 the service's database decides where a partition starts (H5); the log's copy of positions is never asked;
- * M2 whoever is assigned a partition raises its epoch before the first record; a unit runs under the epochs of its start;
- * M3 what no handler wants is dropped before the database; its offsets are saved with the next unit, or a little later;
+ * M1 the service's database decides where a partition starts (H5); the log's copy of positions is never
+ *    asked;
+ * M2 whoever is assigned a partition raises its epoch before the first record; a unit runs under the epochs
+ *    of its start;
+ * M3 what no handler wants is dropped before the database; its offsets are saved with the next unit, or a
+ *    little later;
  * M4 a partition that can't go on is shown as stalled, never moved; the others flow.
  */
 import { HEADER, type Contracts, type SchemaRegistry } from '@aura/contracts';
@@ -45,7 +48,9 @@ export interface ConsumerLimits {
   readonly maxBytes?: number;
   /** A member that the log has not heard of for this long loses its partitions (ms). Default: the log's. */
   readonly sessionTimeoutMs?: number;
-  /** Longest wait between two tries while database or registry are away (ms). Default 10,000; the first: 100. */
+  /**
+   * Longest wait between two tries while database or registry are away (ms). Default 10,000; the first: 100.
+   */
   readonly maxBackoffMs?: number;
   readonly initialBackoffMs?: number;
   /** How long positions of records that nobody wants may stay unsaved (ms). Default 5,000. */
@@ -81,8 +86,9 @@ export interface ConsumerStatus {
 /**
  * Applies the events of a service's topics, through its handlers.
  *
- * Guarantees: E3 (once per group), E5, E6, E7, E8; order per key (E2). Limits: what is read of the log before it has to wait is
- * bounded by `limits`; a failed event's attempts are not repeated by itself yet: it waits in sight (`listParked`).
+ * Guarantees: E3 (once per group), E5, E6, E7, E8; order per key (E2). Limits: what is read of the log
+ * before it has to wait is bounded by `limits`; a failed event's attempts are not repeated by itself yet:
+ * it waits in sight (`listParked`).
  */
 export class Consumer {
   readonly #ownership = new Ownership();
@@ -114,7 +120,9 @@ export class Consumer {
     });
   }
 
-  /** Joins the group; resolves when the member runs. Does nothing in a service without handlers. Call once. */
+  /**
+   * Joins the group; resolves when the member runs. Does nothing in a service without handlers. Call once.
+   */
   async start(): Promise<void> {
     const topics = this.options.handlers.topics();
     if (topics.length === 0) return;
@@ -172,7 +180,10 @@ export class Consumer {
     return owned;
   }
 
-  /** Where each would start if the group has no row for it: a new group, a new topic, or a partition that was added. */
+  /**
+   * Where each would start if the group has no row for it: a new group, a new topic, or a partition that
+   * was added.
+   */
   async #starts(partitions: readonly TopicPartition[]): Promise<Position[]> {
     const { units, group, log, logger } = this.options;
     const topics = [...new Set(partitions.map(({ topic }) => topic))];
@@ -205,7 +216,8 @@ export class Consumer {
   async #onBatches(batches: readonly Batch[], { signal }: DeliveryContext): Promise<readonly Position[]> {
     const epochs = this.#ownership.epochs();
     const mine = batches.filter((batch) => epochs.has(keyOf(batch)));
-    // M4. Stalled, or another owner's by now: nothing of it is done, and it must not be delivered in a busy loop.
+    // M4. Stalled, or another owner's by now: nothing of it is done, and it must not be delivered in a busy
+    // loop.
     if (mine.length < batches.length)
       this.#subscription?.pause(batches.filter((batch) => !epochs.has(keyOf(batch))));
     const progress = new Progress(mine);
@@ -232,7 +244,10 @@ export class Consumer {
     return wanted;
   }
 
-  /** Up to the first record whose schema can't be asked for now: what stands before it goes first. Waits where nothing does. */
+  /**
+   * Up to the first record whose schema can't be asked for now: what stands before it goes first. Waits
+   * where nothing does.
+   */
   async #read(wanted: readonly LogRecord[], signal: AbortSignal): Promise<Delivery[]> {
     const { units, logger, group } = this.options;
     const deliveries: Delivery[] = [];

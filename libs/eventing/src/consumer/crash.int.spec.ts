@@ -105,7 +105,7 @@ it.each<Death>(['before', 'after'])(
   180_000,
 );
 
-it('E3: a zombie’s unit fails whole when another member has taken its partition; the new owner does it, once', async () => {
+it('E3: a zombie’s unit fails whole once another has its partition; that one does it', async () => {
   const inHandler = Promise.withResolvers<void>();
   const gate = Promise.withResolvers<void>();
   const zombieLog = newLog();
@@ -141,7 +141,7 @@ it('E3: a zombie’s unit fails whole when another member has taken its partitio
   expect(await service.ledger()).toContain('z:1');
 });
 
-it('E5: while the database is away nothing is parked and no record is lost; then everything goes on', async () => {
+it('E5: while the database is away nothing is parked and nothing lost; then all goes on', async () => {
   const log = newLog();
   const units = { ...service.units, dataSource: mortal.dataSource };
   const consumer = service.consumer(log.port, [service.events.noting()], { units });

@@ -1,9 +1,10 @@
 /**
  * Takes the deliveries of one call of the log through units until each is applied or parked.
  *
- * D1 a unit that fails is taken apart until the failing event stands alone (halving.ts); then its key is parked (E6);
- * D2 nothing is parked while the database does not answer, nor for a conflict or a passing fault at the first try: wait
- *    with capped back-off and full jitter, and do it again (E5);
+ * D1 a unit that fails is taken apart until the failing event stands alone (halving.ts); then its key is
+ *    parked (E6);
+ * D2 nothing is parked while the database does not answer, nor for a conflict or a passing fault at the
+ *    first try: wait with capped back-off and full jitter, and do it again (E5);
  * D3 a stale epoch ends everything at once: these records are another owner's.
  */
 import type { Position } from '@aura/event-log';
@@ -16,7 +17,10 @@ import { StaleOwnerError, type OwnedPosition } from './offsets.js';
 import { pause } from './pause.js';
 import { databaseAnswers, runUnit, type UnitContext } from './unit.js';
 
-/** How often a conflict, or a passing fault of an event that stands alone, is tried again before more is concluded. */
+/**
+ * How often a conflict, or a passing fault of an event that stands alone, is tried again before more is
+ * concluded.
+ */
 const QUICK_RETRIES = 3;
 const QUICK_BACKOFF = { initialBackoffMs: 20, maxBackoffMs: 200 };
 

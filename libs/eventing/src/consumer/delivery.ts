@@ -41,15 +41,17 @@ export function compare(a: string, b: string): number {
 const LONG_AGO = '00000000-0000-7000-8000-000000000000';
 
 /**
- * The id under which the inbox remembers a record that has no usable id of its own: a function of its place in the log, so
- * that its redelivery is recognised. Its time is 1970: it lives in the inbox's DEFAULT partition and never stands in the
- * way of a day that has to be made (H50).
+ * The id under which the inbox remembers a record that has no usable id of its own: a function of its place
+ * in the log, so that its redelivery is recognised. Its time is 1970: it lives in the inbox's DEFAULT
+ * partition and never stands in the way of a day that has to be made (H50).
  */
 export function standInId({ topic, partition, offset }: LogRecord): string {
   return derivedId({ causeId: LONG_AGO, group: `unreadable:${topic}/${partition}/${offset}`, ordinal: 0 });
 }
 
-/** H2. One delivery per id: the first copy. The inbox gives an id back once, whoever of its copies was meant. */
+/**
+ * H2. One delivery per id: the first copy. The inbox gives an id back once, whoever of its copies was meant.
+ */
 export function firstCopies(deliveries: readonly Delivery[]): Delivery[] {
   const seen = new Set<string>();
   return deliveries.filter(({ id }) => !seen.has(id) && seen.add(id));

@@ -72,7 +72,9 @@ class Database {
   }
 }
 
-/** One process: delivers what is not past the offsets, until it is done or dies at its `crashAfter`th unit. */
+/**
+ * One process: delivers what is not past the offsets, until it is done or dies at its `crashAfter`th unit.
+ */
 async function live(database: Database, all: readonly Item[], crashAfter: number): Promise<boolean> {
   const rest = all.filter(({ partition, offset }) => offset >= (database.offsets.get(partition) ?? 0n));
   const progress = new Progress(batchesOf(rest));
@@ -103,7 +105,7 @@ async function live(database: Database, all: readonly Item[], crashAfter: number
   return alive;
 }
 
-it('H39: whatever fails, and whenever the process dies, each event is applied once or parked, in order of its key', async () => {
+it('H39: whatever fails or dies, each event is applied once or parked, in the order of its key', async () => {
   await fc.assert(
     fc.asyncProperty(items, fc.array(fc.nat({ max: 20 }), { maxLength: 4 }), async (all, crashes) => {
       const database = new Database();

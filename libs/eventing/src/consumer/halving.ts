@@ -3,8 +3,8 @@
  *
  * V1 pieces are attempted in arrival order, one after the other: the order within each key stays;
  * V2 an item is refused only when it stood alone;
- * V3 a partition's offset advances only past a contiguous prefix of finished records (H39): what a later piece finished
- *    ahead of an unfinished record runs again, and the inbox absorbs it.
+ * V3 a partition's offset advances only past a contiguous prefix of finished records (H39): what a later
+ *    piece finished ahead of an unfinished record runs again, and the inbox absorbs it.
  */
 import type { Batch, LogRecord, Position, TopicPartition } from '@aura/event-log';
 
@@ -72,7 +72,10 @@ export class Progress {
     for (const span of this.#spans.values()) span.head = headOf(span, span.finished);
   }
 
-  /** V3. Where each partition stands once `records` are finished as well; only those that move, and those of `records`. */
+  /**
+   * V3. Where each partition stands once `records` are finished as well; only those that move, and those of
+   * `records`.
+   */
   after(records: readonly LogRecord[]): Position[] {
     const touched = new Map<Span, Set<bigint>>();
     for (const span of this.#spans.values()) if (span.head > 0) touched.set(span, span.finished);

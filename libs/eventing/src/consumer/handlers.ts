@@ -2,7 +2,10 @@ import type { EventEnvelope, EventType } from '@aura/contracts';
 import { InvariantError, type Statement } from '@aura/platform';
 import type { Work } from '../unit-of-work/work.js';
 
-/** Rows that a handler is going to lock, taken for the whole unit in one sorted statement before any handler runs (H18). */
+/**
+ * Rows that a handler is going to lock, taken for the whole unit in one sorted statement before any handler
+ * runs (H18).
+ */
 export interface RowLocks {
   /** `select .. from t where k = any($1) order by k for update`: one text[] parameter. */
   readonly statement: Statement;
@@ -23,8 +26,9 @@ export interface EachHandler extends HandlerBase {
 }
 
 /**
- * Takes many events of its type at once, for set-based SQL: a run keeps each key's order, and no event of another type of
- * the same key stands between two of a run. Names the cause of what it raises (`RaiseOptions.cause`).
+ * Takes many events of its type at once, for set-based SQL: a run keeps each key's order, and no event of
+ * another type of the same key stands between two of a run. Names the cause of what it raises
+ * (`RaiseOptions.cause`).
  */
 export interface SetHandler extends HandlerBase {
   readonly mode: 'set';
@@ -33,7 +37,9 @@ export interface SetHandler extends HandlerBase {
 
 export type EventHandler = EachHandler | SetHandler;
 
-/** The handlers of one service, by event type. Several for one type run in the order in which they were given. */
+/**
+ * The handlers of one service, by event type. Several for one type run in the order in which they were given.
+ */
 export class Handlers {
   readonly #byType = new Map<string, EventHandler[]>();
 

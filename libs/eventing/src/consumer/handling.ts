@@ -17,14 +17,18 @@ const tracer = trace.getTracer('@aura/eventing');
 /** A span of a set names at most this many of its events: exporters cut longer lists anyway. */
 const MAX_LINKS = 64;
 
-/** Makes one call of a unit, in the trace of its event; throws `SwallowedSqlError` naming the handler (H1). */
+/**
+ * Makes one call of a unit, in the trace of its event; throws `SwallowedSqlError` naming the handler (H1).
+ */
 export async function makeCall(unit: UnitOfWork, call: Call, group: string, batch: Span): Promise<void> {
   if ('events' in call) await handleSet(unit, call, group, batch);
   else await handleEach(unit, call, group, batch);
   await unit.assertHealthy(call.handler.name);
 }
 
-/** Each event keeps its own parent: what caused it, not what happened to arrive beside it. The unit is a link. */
+/**
+ * Each event keeps its own parent: what caused it, not what happened to arrive beside it. The unit is a link.
+ */
 function handleEach(
   unit: UnitOfWork,
   { handler, event }: Extract<Call, { event: EventEnvelope }>,
@@ -44,8 +48,8 @@ function handleEach(
 }
 
 /**
- * A set has no one parent: its span belongs to the unit and links to its events. It is not made active, so that what the
- * handler raises goes on in the trace of the event that it names as cause.
+ * A set has no one parent: its span belongs to the unit and links to its events. It is not made active, so
+ * that what the handler raises goes on in the trace of the event that it names as cause.
  */
 function handleSet(
   unit: UnitOfWork,

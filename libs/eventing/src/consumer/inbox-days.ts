@@ -1,6 +1,6 @@
 /**
- * Pure. The days of the inbox, which is partitioned by range of event id: a UUIDv7 begins with its time in ms (RFC 9562),
- * so a day of time is a range of ids.
+ * Pure. The days of the inbox, which is partitioned by range of event id: a UUIDv7 begins with its time in
+ * ms (RFC 9562), so a day of time is a range of ids.
  */
 import { timeOf } from '@aura/contracts';
 import { TerminalError } from '@aura/platform';
@@ -28,8 +28,8 @@ export function inboxDays(now: Date, ahead: number): InboxDay[] {
 }
 
 /**
- * Throws `TerminalError` for an id of the future: one such row in the DEFAULT partition would keep the partition of its day
- * from being made (H50). `id` is a UUIDv7.
+ * Throws `TerminalError` for an id of the future: one such row in the DEFAULT partition would keep the
+ * partition of its day from being made (H50). `id` is a UUIDv7.
  */
 export function refuseFutureId(id: string, now: Date): void {
   const aheadMs = timeOf(id).getTime() - now.getTime();

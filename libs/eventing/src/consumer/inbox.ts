@@ -2,7 +2,10 @@
 import { run, statement, type Queryable } from '@aura/platform';
 import type { InboxDay } from './inbox-days.js';
 
-/** In order of id: two owners of one partition that insert the same ids wait for each other instead of dying in a deadlock. */
+/**
+ * In order of id: two owners of one partition that insert the same ids wait for each other instead of dying
+ * in a deadlock.
+ */
 const INSERT = statement(
   'inbox_insert',
   `insert into aura.inbox (consumer_group, event_id)
@@ -22,7 +25,10 @@ const LOCK_DAYS = statement(
   `select pg_advisory_xact_lock(hashtextextended('aura:inbox', 0))`,
 );
 
-/** Remembers `ids` as handled; gives those that were not yet. One that another transaction is inserting waits for it. */
+/**
+ * Remembers `ids` as handled; gives those that were not yet. One that another transaction is inserting
+ * waits for it.
+ */
 export async function rememberNew(
   db: Queryable,
   group: string,
@@ -43,9 +49,10 @@ export async function missingDays(db: Queryable, days: readonly InboxDay[]): Pro
 }
 
 /**
- * Makes one day's partition, apart and then attached: `attach` takes SHARE UPDATE EXCLUSIVE on the inbox where `create ..
- * partition of` would take ACCESS EXCLUSIVE and queue every unit behind it. Fails with 23514 when the DEFAULT partition
- * holds ids of that day. DDL takes no parameters: name and bounds come from `inboxDays`, digits and hex only.
+ * Makes one day's partition, apart and then attached: `attach` takes SHARE UPDATE EXCLUSIVE on the inbox
+ * where `create .. partition of` would take ACCESS EXCLUSIVE and queue every unit behind it. Fails with
+ * 23514 when the DEFAULT partition holds ids of that day. DDL takes no parameters: name and bounds come
+ * from `inboxDays`, digits and hex only.
  */
 export async function makeDay(
   db: { query(text: string): Promise<unknown> },

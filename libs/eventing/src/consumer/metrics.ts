@@ -7,7 +7,10 @@ export interface ConsumerMetrics {
   skipped(count: number): void;
 }
 
-/** Instruments of one consumer. Made with it, not with the module: a meter taken before the SDK starts stays silent. */
+/**
+ * Instruments of one consumer. Made with it, not with the module: a meter taken before the SDK starts stays
+ * silent.
+ */
 export function consumerMetrics(group: string): ConsumerMetrics {
   const meter = metrics.getMeter('@aura/eventing');
   const attributes = { group };

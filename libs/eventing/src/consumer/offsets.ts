@@ -100,7 +100,10 @@ export async function takePartitions(
   }));
 }
 
-/** Saves positions; none moves back. Throws `StaleOwnerError` naming those of another owner: roll the unit back. */
+/**
+ * Saves positions; none moves back. Throws `StaleOwnerError` naming those of another owner: roll the unit
+ * back.
+ */
 export async function savePositions(
   db: Queryable,
   group: string,
@@ -113,7 +116,10 @@ export async function savePositions(
   if (stale.length > 0) throw new StaleOwnerError(stale);
 }
 
-/** Saves positions and says that nothing of these partitions is under way. Those of another owner are left alone. */
+/**
+ * Saves positions and says that nothing of these partitions is under way. Those of another owner are left
+ * alone.
+ */
 export async function releasePartitions(
   db: Queryable,
   group: string,

@@ -41,7 +41,10 @@ export class Ownership {
     });
   }
 
-  /** Those that may be handled now, with their epochs: what a unit runs under, whatever is assigned meanwhile (M2). */
+  /**
+   * Those that may be handled now, with their epochs: what a unit runs under, whatever is assigned
+   * meanwhile (M2).
+   */
   epochs(): ReadonlyMap<string, bigint> {
     const running = [...this.#owned].filter(([, owned]) => !owned.stalled);
     return new Map(running.map(([key, { epoch }]) => [key, epoch]));

@@ -12,9 +12,9 @@ export interface ReadingContext {
 }
 
 /**
- * Decodes a record that some handler wants. One that can't be read is not thrown but refused, to be parked in sight: bad
- * headers, an id of the future, bytes or a schema that don't fit. Rejects only with what may pass by itself: the registry
- * is away.
+ * Decodes a record that some handler wants. One that can't be read is not thrown but refused, to be parked
+ * in sight: bad headers, an id of the future, bytes or a schema that don't fit. Rejects only with what may
+ * pass by itself: the registry is away.
  */
 export async function readRecord(context: ReadingContext, record: LogRecord, now: Date): Promise<Delivery> {
   let id = standInId(record);

@@ -4,8 +4,9 @@ import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import type { Work } from '../unit-of-work/work.js';
 
 /**
- * The `work` of a set handler: the same transaction, but each raised event and task must name which event of the set caused
- * it. Without this their ids would depend on what happened to share the unit, and differ when it runs again (H40).
+ * The `work` of a set handler: the same transaction, but each raised event and task must name which event
+ * of the set caused it. Without this their ids would depend on what happened to share the unit, and differ
+ * when it runs again (H40).
  */
 export function setWork(unit: UnitOfWork, first: EventEnvelope, group: string, handler: string): Work {
   return withCauses(unit.work({ kind: 'event', event: first, group }), handler);

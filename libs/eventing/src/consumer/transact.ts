@@ -1,7 +1,10 @@
 import type { PoolClient } from 'pg';
 import { UnitOfWork, type UnitOfWorkContext } from '../unit-of-work/unit-of-work.js';
 
-/** A transaction of the consumer's own statements, without handlers. Rolled back, and the error goes on, when `fn` throws. */
+/**
+ * A transaction of the consumer's own statements, without handlers. Rolled back, and the error goes on,
+ * when `fn` throws.
+ */
 export async function transact<T>(
   units: UnitOfWorkContext,
   who: string,

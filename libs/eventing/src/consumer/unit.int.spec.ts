@@ -1,4 +1,5 @@
 import { newEventId } from '@aura/contracts';
+import type { LogRecord } from '@aura/event-log';
 import { statement, TerminalError, TransientError } from '@aura/platform';
 import { settled } from '@aura/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
@@ -29,11 +30,11 @@ async function assigned(handlers: EventHandler[], options?: Partial<ConsumerOpti
   await log.assign(service.events.topic, 0, 1, 2);
   return consumer;
 }
-const counted = (partition: number, offset: number, key: string, n: number, id?: string) =>
+const counted = (partition: number, offset: number, key: string, n: number, id?: string): LogRecord =>
   at(partition, offset, service.events.record({ key, n, ...(id ? { id } : {}) }));
 const parked = () => listParked(service.pool, service.events.group);
 
-it('H1: a handler that swallows an SQL error is named in the letter; the events beside it are applied', async () => {
+it('H1: a handler that swallows an SQL error is named in the letter; the others go on', async () => {
   // The mistake is the last thing that this handler does: nobody else's statement stumbles over it.
   const careless: EventHandler = {
     mode: 'each',
@@ -67,7 +68,7 @@ it('H5: after a restore the database’s older offsets win, whatever the log rem
   expect((await log.assign(service.events.topic, 0)).get(0)).toBe(0n);
 });
 
-it('starts a partition that has no row at the first record kept, and another where its row says', async () => {
+it('starts a partition without a row at the first record kept, others where the row says', async () => {
   await assigned([service.events.noting()]);
   await log.deliver([counted(1, 0, 'a', 1)]);
   const later = new HandDrivenLog([0, 1, 2, 3].map((partition) => ({ partition, first: 7n, end: 9n })));
@@ -84,7 +85,7 @@ const LOCK_STOCK = statement(
   'select 1 from stock where sku = any($1::text[]) order by sku for update',
 );
 
-it('H18: two replicas whose events touch the same rows in opposite order never meet in a deadlock', async () => {
+it('H18: two replicas that want the same rows in opposite order never meet in a deadlock', async () => {
   await service.pool.query(`create table stock (sku text primary key, n int not null);
     insert into stock values ('x', 0), ('y', 0)`);
   const skus: Record<string, string> = { a: 'x', b: 'y', c: 'y', d: 'x' };
@@ -92,7 +93,8 @@ it('H18: two replicas whose events touch the same rows in opposite order never m
   const blockedOrBoth = (): Promise<unknown> =>
     settled('the other replica is in its handler, or waits for our rows', async () => {
       const [row] = await service.rows<{ n: number }>(
-        `select count(*)::int as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+        `select count(*)::int as n from pg_stat_activity
+          where datname = current_database() and wait_event_type = 'Lock'`,
       );
       return (row?.n ?? 0) > 0 || calls >= 2;
     });
@@ -150,7 +152,7 @@ it('E6: an event that can’t be read waits in sight with its key, whatever is w
   expect(row?.n).toBe(0);
 });
 
-it('E5: nothing is parked for what passes by itself: a fault, a conflict, a registry that is away', async () => {
+it('E5: nothing is parked for what passes by itself: a fault, a conflict, a registry away', async () => {
   let faults = 0;
   let asked = 0;
   const failing = service.events.noting(({ n }) => {
@@ -219,7 +221,7 @@ it('E6: one poison event in a full unit parks its key alone', async () => {
   expect(await service.offsets()).toEqual({ 0: 21, 1: 21, 2: 18 });
 });
 
-it('M3: what nobody handles is dropped before the database, and its offsets are saved with the next unit', async () => {
+it('M3: what nobody handles never meets the database; its offsets are saved with the next unit', async () => {
   await assigned([service.events.noting()]);
   const closed = (offset: number) => at(0, offset, service.events.record({ key: 'a' }));
   expect(await log.deliver([closed(0), closed(1)])).toMatchObject([{ partition: 0, offset: 2n }]);

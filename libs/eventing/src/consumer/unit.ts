@@ -2,7 +2,8 @@
  * One unit: everything that arrived together, in one transaction. The order of its statements is the rule:
  *
  * N1 the first copy of each event id (H2), then the inbox: what it knows is dropped (E3, E7);
- * N2 the parked keys, locked in a statement of their own after the inbox insert (H13); what must wait becomes letters;
+ * N2 the parked keys, locked in a statement of their own after the inbox insert (H13); what must wait
+ *    becomes letters;
  * N3 the rows that handlers declared, one sorted statement per lock (H18);
  * N4 the handlers; after each the transaction is still healthy, or its name is known (H1);
  * N5 tasks, offsets under the epoch that is ours (E3), outbox, COMMIT: all of it, or nothing (E1, E8).
@@ -37,8 +38,9 @@ export interface UnitOutcome {
 }
 
 /**
- * Handles `deliveries` and saves `positions`, or does nothing at all and throws: `StaleOwnerError`, a handler's error, or
- * the database's. An error on a connection that broke is a `TransientError`, whatever it looked like.
+ * Handles `deliveries` and saves `positions`, or does nothing at all and throws: `StaleOwnerError`, a
+ * handler's error, or the database's. An error on a connection that broke is a `TransientError`, whatever
+ * it looked like.
  */
 export async function runUnit(
   unitContext: UnitContext,

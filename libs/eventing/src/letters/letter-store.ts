@@ -5,8 +5,9 @@ import type { ErrorRecord } from './error-record.js';
 import type { NewLetter, ParkedMark, ParkedState } from './parking.js';
 
 /**
- * A statement of its own, after the inbox insert (H13): its snapshot is taken when that insert no longer waits for anybody.
- * In order, so that two units don't deadlock. A row that was deleted while this waited for its lock is not given: free.
+ * A statement of its own, after the inbox insert (H13): its snapshot is taken when that insert no longer
+ * waits for anybody. In order, so that two units don't deadlock. A row that was deleted while this waited
+ * for its lock is not given: free.
  */
 const LOCK_PARKED = statement(
   'parked_key_lock',
@@ -30,8 +31,8 @@ const INSERT = statement(
   `insert into aura.letter
           (consumer_group, topic, key, partition, log_offset, event_id, type, value, headers, error, attempts)
    select $1, topic, key, partition, log_offset, event_id, type, value, headers::jsonb, error::jsonb, attempts
-     from unnest($2::text[], $3::text[], $4::int[], $5::bigint[], $6::uuid[], $7::text[], $8::bytea[], $9::text[],
-                 $10::text[], $11::int[])
+     from unnest($2::text[], $3::text[], $4::int[], $5::bigint[], $6::uuid[], $7::text[], $8::bytea[],
+                 $9::text[], $10::text[], $11::int[])
           with ordinality
           as l(topic, key, partition, log_offset, event_id, type, value, headers, error, attempts, ordinal)
     order by ordinal`,
@@ -39,7 +40,8 @@ const INSERT = statement(
 
 const PARKED = statement(
   'parked_key_list',
-  `select k.topic, k.key, k.state, k.parked_at, l.event_id, l.type, l.partition, l.log_offset, l.error, l.attempts,
+  `select k.topic, k.key, k.state, k.parked_at,
+          l.event_id, l.type, l.partition, l.log_offset, l.error, l.attempts,
           (select count(*) from aura.letter w
             where w.consumer_group = k.consumer_group and w.topic = k.topic and w.key = k.key) - 1 as waiting
      from aura.parked_key k
@@ -69,7 +71,9 @@ export interface ParkedKey {
   readonly waiting: number;
 }
 
-/** Locks the marks of these lanes until the end of the transaction; gives those that are parked (`laneKey`). */
+/**
+ * Locks the marks of these lanes until the end of the transaction; gives those that are parked (`laneKey`).
+ */
 export async function lockParked(db: Queryable, group: string, lanes: readonly Lane[]): Promise<Set<string>> {
   const rows = await run<{ topic: string; key: string }>(db, LOCK_PARKED, [
     group,
@@ -152,7 +156,10 @@ function storable(fields: object): string {
   );
 }
 
-/** `jsonb` refuses the zero character and halves of surrogate pairs: a letter must not fail because of its own error. */
+/**
+ * `jsonb` refuses the zero character and halves of surrogate pairs: a letter must not fail because of its
+ * own error.
+ */
 function clean(text: string): string {
   return text.toWellFormed().replaceAll('\0', '\ufffd');
 }

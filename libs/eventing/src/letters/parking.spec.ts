@@ -13,7 +13,7 @@ const delivery = (key: string, id: string, refusal?: unknown): Delivery => {
     : { record, id, refusal };
 };
 
-it('E6: what follows a refused event in its key waits behind it; what came before, and other keys, go on', () => {
+it('E6: what follows a refused event in its key waits behind it; the earlier and other keys go on', () => {
   const error = new TypeError('x is undefined');
   const { handle, letters, marks } = putAside(
     [delivery('a', '1'), delivery('a', '2', error), delivery('b', '3'), delivery('a', '4')],

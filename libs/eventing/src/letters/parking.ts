@@ -1,8 +1,8 @@
 /**
  * Pure: which events of a unit are handled, and which wait as letters.
  *
- * K1 a key that is parked, or whose event is refused here, stops: what comes after it of the same topic and key queues
- *    behind it, in order, whether or not it could be handled (E2, E6);
+ * K1 a key that is parked, or whose event is refused here, stops: what comes after it of the same topic and
+ *    key queues behind it, in order, whether or not it could be handled (E2, E6);
  * K2 what came before the refused event in its key is handled; other keys are not touched;
  * K3 nothing is dropped: each delivery is handled or becomes a letter (E5).
  */
@@ -11,7 +11,10 @@ import { kindOf } from '@aura/platform';
 import { isRefused, laneKey, type Delivery, type Lane } from '../consumer/delivery.js';
 import { errorRecord, type ErrorRecord } from './error-record.js';
 
-/** 'dead': no attempt can succeed. 'retrying': it may (its attempts are not made yet: the key waits for an operator). */
+/**
+ * 'dead': no attempt can succeed. 'retrying': it may (its attempts are not made yet: the key waits for an
+ * operator).
+ */
 export type ParkedState = 'retrying' | 'dead';
 
 /** A key that stands still from now on. */
