@@ -14,7 +14,7 @@ import { build } from './build.mjs';
 import { install, isInstalled } from './install.mjs';
 import { withLock } from './lock.mjs';
 import { checkMachine, workspaceNode } from './node-version.mjs';
-import { fail } from './problem.mjs';
+import { fail, Problem } from './problem.mjs';
 import { endPrograms } from './run-program.mjs';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
@@ -79,7 +79,7 @@ export function runScript(node, script, args) {
 export async function start(script, options) {
   try {
     const node = await bootstrap(options);
-    if (!existsSync(join(CLONE, script))) throw new Error(`${script} is not there`);
+    if (!existsSync(join(CLONE, script))) throw new Problem(`${script} is not there.`);
     runScript(node, script, process.argv.slice(2));
   } catch (error) {
     fail(error);
