@@ -42,7 +42,7 @@ export class PhotoAnalysedHandler {
     // A photo that this gateway has never had: somebody else's topic, or a database that was emptied by hand.
     if (!analysis) return;
     const step: Step = { name, service: event.source, at: event.time.toISOString() };
-    await work.manager.save(Analysis, { ...afterStep(analysis, step), ...outcome });
+    await work.manager.update(Analysis, { id }, { ...afterStep(analysis, step), ...outcome });
     work.afterCommit(() => this.watch.changed(id));
   }
 }

@@ -19,7 +19,10 @@ export interface Analysis {
   readonly result: {
     readonly model: string;
     readonly durationMs: number;
-    readonly garment: { readonly present: boolean; readonly box: Readonly<Record<string, number>> | null };
+    readonly garment: {
+      readonly present: boolean;
+      readonly box: { left: number; top: number; right: number; bottom: number } | null;
+    };
     readonly palette: readonly { readonly name: string; readonly hex: string; readonly share: number }[];
     readonly pattern: { readonly kind: string; readonly confidence: number };
     readonly brightness: number;

@@ -1,13 +1,39 @@
 import { basename } from 'node:path';
 import Table from 'cli-table3';
+import { Listr } from 'listr2';
 import pc from 'picocolors';
 import type { DemoOptions } from './options.js';
 import type { PhotoRun, Step } from './photo-run.js';
+import type { Stack } from './stack.js';
+
+/** One part of the demo, with the words that a person sees while it is under way. */
+export interface Part {
+  readonly title: string;
+  /** Does it. `show` adds a line below; the answer is how it went. */
+  readonly run: (show: (line: string) => void) => Promise<string>;
+}
+
+/** Runs the parts one after the other and shows them: live on a terminal, line by line elsewhere, not at all for scripts. */
+export async function showParts(parts: readonly Part[], silent: boolean): Promise<void> {
+  const list = new Listr(
+    parts.map(({ title, run }) => ({
+      title,
+      rendererOptions: { outputBar: Number.POSITIVE_INFINITY, persistentOutput: true },
+      task: async (_, task) => {
+        const started = performance.now();
+        const words = await run((line) => (task.output = line));
+        task.title = `${title}: ${words} ${pc.dim(milliseconds(performance.now() - started))}`;
+      },
+    })),
+    { silentRendererCondition: silent, registerSignalListeners: false },
+  );
+  await list.run();
+}
 
 const STEP_WORDS: Readonly<Record<string, string>> = {
   received: 'took the photo in: row and event in one transaction',
-  analysing: 'heard of it from the log, started to look at the pixels',
-  done: 'published what it found; the gateway has applied it',
+  analysing: 'heard of it from the log, began to look at the pixels',
+  done: 'raised what it found; the gateway has heard of it',
   failed: 'could not analyse it',
 };
 
@@ -15,28 +41,48 @@ export function stepLine({ name, service, ms }: Step): string {
   return `${pc.bold(service.padEnd(15))} ${STEP_WORDS[name] ?? name} ${pc.dim(milliseconds(ms))}`;
 }
 
-export function milliseconds(ms: number): string {
-  return ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`;
+/** What a person reads when all parts have run. */
+export function closingText(stack: Stack, options: DemoOptions, run: PhotoRun, startedMs: number): string {
+  const gatewayUrl = stack.urlOf('gateway');
+  return [
+    '',
+    resultText(options, run),
+    '',
+    `the answer  ${gatewayUrl}/analyses/${run.analysis.id}`,
+    `the API     ${gatewayUrl}/docs  ${pc.dim('(try POST /photos there)')}`,
+    `health      ${gatewayUrl}/health/ready`,
+    `logs        ${stack.logFolder}`,
+    ...stack.places.map((place) => `data        ${place}`),
+    '',
+    pc.dim(`${milliseconds(startedMs)} in all. Everything listens on 127.0.0.1 only, without a login.`),
+    ...(options.once ? [] : [pc.bold('Ctrl-C stops it; the data stays.')]),
+    '',
+  ].join('\n');
 }
 
-/** What a person reads at the end. */
-export function resultText({ photo, kafka }: DemoOptions, run: PhotoRun): string {
+/** The one line for scripts. */
+export function summary(stack: Stack, options: DemoOptions, { analysis, steps, totalMs }: PhotoRun): object {
+  return {
+    ok: analysis.state === 'done',
+    photo: options.photo,
+    log: options.kafka ? 'kafka' : 'postgres',
+    processes: options.processes,
+    totalMs,
+    steps: steps.map(({ name, service, ms }) => ({ name, service, ms })),
+    analysis,
+    services: stack.urls(),
+  };
+}
+
+function resultText({ photo, kafka }: DemoOptions, run: PhotoRun): string {
   const { result, failure } = run.analysis;
-  if (!result)
-    return pc.red(`${basename(photo)} could not be analysed: ${failure?.detail ?? 'no reason was given'}`);
-  const table = new Table({ style: { head: [], border: [] } });
+  const name = pc.bold(basename(photo));
+  if (!result) return pc.red(`${name} could not be analysed: ${failure?.detail ?? 'no reason was given'}`);
   const { garment, palette, pattern, formality } = result;
-  const box =
-    garment.box &&
-    `${garment.box['left']}, ${garment.box['top']} to ${garment.box['right']}, ${garment.box['bottom']}`;
+  const table = new Table({ style: { head: [], border: [] } });
   table.push(
-    ['garment', garment.present ? `yes, at ${box}` : 'none seen'],
-    [
-      'palette',
-      palette
-        .map(({ name, hex, share }) => `${swatch(hex)}${percent(share).padStart(4)}  ${name} ${pc.dim(hex)}`)
-        .join('\n'),
-    ],
+    ['garment', garment.present && garment.box ? `yes, at ${boxText(garment.box)}` : 'none seen'],
+    ['palette', palette.map(colourText).join('\n') || pc.dim('none')],
     ['pattern', `${pattern.kind} ${pc.dim(`(confidence ${percent(pattern.confidence)})`)}`],
     ['brightness', percent(result.brightness)],
     ['contrast', percent(result.contrast)],
@@ -44,13 +90,36 @@ export function resultText({ photo, kafka }: DemoOptions, run: PhotoRun): string
     ['formality', [formality.level, ...formality.reasons.map((reason) => pc.dim(`- ${reason}`))].join('\n')],
   );
   const way = kafka ? 'Kafka' : 'the log in Postgres';
-  return `${pc.bold(basename(photo))} in ${milliseconds(run.totalMs)} over ${way}, pixels ${milliseconds(result.durationMs)}\n${table.toString()}`;
+  const pixels = pc.dim(`(${milliseconds(result.durationMs)} of it for the pixels)`);
+  return `${name}: ${milliseconds(run.totalMs)} over ${way} ${pixels}\n${table.toString()}`;
+}
+
+function boxText({
+  left,
+  top,
+  right,
+  bottom,
+}: {
+  left: number;
+  top: number;
+  right: number;
+  bottom: number;
+}): string {
+  return `${left}, ${top} to ${right}, ${bottom} of the picture`;
+}
+
+function colourText({ name, hex, share }: { name: string; hex: string; share: number }): string {
+  return `${swatch(hex)}${percent(share).padStart(5)}  ${name} ${pc.dim(hex)}`;
 }
 
 function swatch(hex: string): string {
   if (!pc.isColorSupported) return '';
   const [r, g, b] = [1, 3, 5].map((at) => Number.parseInt(hex.slice(at, at + 2), 16));
-  return `\u001b[48;2;${r};${g};${b}m    \u001b[0m `;
+  return `\u001B[48;2;${r};${g};${b}m    \u001B[0m `;
+}
+
+function milliseconds(ms: number): string {
+  return ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`;
 }
 
 function percent(share: number): string {

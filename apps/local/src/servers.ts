@@ -3,25 +3,27 @@ import { ensureDatabase, startPostgres } from '@aura/tools/postgres';
 import { startKafka } from '@aura/tools/kafka';
 import type { DemoOptions } from './options.js';
 
-/** What the services connect to. */
-export interface Servers {
-  /** A database for each service, with a role that can enter no other. */
-  readonly databases: Readonly<Record<ServiceName, string>>;
-  /** The settings that say which log to use. */
-  readonly log: Readonly<Record<string, string>>;
+export type ServiceName = 'gateway' | 'image-analysis';
+const SERVICES: readonly ServiceName[] = ['gateway', 'image-analysis'];
+
+interface StartedServer {
+  /** How it went, and where it is. */
+  readonly words: string;
   /** Where the data is, in words. */
   readonly places: readonly string[];
   stop(): Promise<void>;
 }
 
-export type ServiceName = 'gateway' | 'image-analysis';
-const SERVICES: readonly ServiceName[] = ['gateway', 'image-analysis'];
-
-export interface StartedPostgres extends Pick<Servers, 'databases' | 'places' | 'stop'> {
+export interface StartedPostgres extends StartedServer {
+  /** A database for each service, with a role that can enter no other. */
+  readonly databases: Readonly<Record<ServiceName, string>>;
   /** Of the log's own database. */
   readonly logUrl: string;
-  /** `started`, `created` or `adopted`, and where. */
-  readonly words: string;
+}
+
+export interface StartedKafka extends StartedServer {
+  /** The settings with which a service uses it. */
+  readonly log: Readonly<Record<string, string>>;
 }
 
 /** A durable Postgres with a database per service and one for the log. */
@@ -46,9 +48,7 @@ export async function postgres({ dir, postgresPort }: DemoOptions): Promise<Star
 }
 
 /** A Kafka broker and a schema registry: the given ones, or our own. */
-export async function kafka({
-  dir,
-}: DemoOptions): Promise<Pick<Servers, 'log' | 'places' | 'stop'> & { words: string }> {
+export async function kafka({ dir }: DemoOptions, signal: AbortSignal): Promise<StartedKafka> {
   const { KAFKA_BROKERS: brokers, SCHEMA_REGISTRY_URL: registryUrl } = process.env;
   if (brokers && registryUrl)
     return {
@@ -58,7 +58,7 @@ export async function kafka({
       stop: async () => undefined,
     };
   const folder = resolve(dir, 'kafka');
-  const server = await startKafka({ dir: folder });
+  const server = await startKafka({ dir: folder, signal });
   return {
     log: kafkaSettings(server.brokers, server.registryUrl ?? ''),
     places: [`Kafka: ${folder}`],

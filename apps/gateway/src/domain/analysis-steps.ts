@@ -5,8 +5,9 @@ export function isFinal(state: Analysis['state']): boolean {
   return state === 'done' || state === 'failed';
 }
 
-/** The analysis after `step`. What has ended stays as it ended: a late "analysing" changes nothing. */
-export function afterStep<A extends Pick<Analysis, 'state' | 'steps'>>(analysis: A, step: Step): A {
-  if (isFinal(analysis.state)) return analysis;
-  return { ...analysis, state: step.name, steps: [...analysis.steps, step] };
+export type Progress = Pick<Analysis, 'state' | 'steps'>;
+
+/** The progress after `step`. What has ended stays as it ended: a late "analysing" changes nothing. */
+export function afterStep({ state, steps }: Progress, step: Step): Progress {
+  return isFinal(state) ? { state, steps } : { state: step.name, steps: [...steps, step] };
 }
