@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { kindOf, silentLogger } from '@aura/platform';
 import { settled } from '@aura/testing';
-import { startKafka, startTestKafka } from '@aura/tools/kafka';
+import { startKafka, startTestKafka } from '../../../../tools/infra/kafka.mjs';
 import { expect, it } from 'vitest';
 import type { NewRecord } from '../event-log.js';
 import { kafkaLog } from './kafka-log.js';
