@@ -140,7 +140,7 @@ export class Leader {
   /** The connection is gone: answers that still come are for nobody. */
   abandon(): Promise<void> {
     this.#stopped = true;
-    return this.session.close();
+    return this.session.discard();
   }
 
   async #read(): Promise<boolean> {

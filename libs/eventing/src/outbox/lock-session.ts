@@ -98,6 +98,11 @@ export class LockSession implements Queryable {
     } catch {
       // The connection is gone, and the lock with it.
     }
+    await this.discard();
+  }
+
+  /** Ends the connection without a word to the server, which may not answer any more; never throws. */
+  async discard(): Promise<void> {
     this.#lost ??= new TransientError('the relay session is closed');
     await this.client.end().catch(() => undefined);
   }

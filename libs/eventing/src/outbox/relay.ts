@@ -174,7 +174,7 @@ export class Relay {
     const [leader, session] = [this.#leader, this.#session];
     this.#leader = undefined;
     this.#session = undefined;
-    await (leader ? leader.abandon() : session?.close());
+    await (leader ? leader.abandon() : session?.discard());
   }
 
   #onPublishError(error: unknown): void {
