@@ -92,16 +92,19 @@ const SCORES = [
 
 /** Means over all pictures, over the easy and over the hard ones. */
 export function summarise(results) {
-  const part = (list) => ({
-    pictures: list.length,
-    ...Object.fromEntries(SCORES.map((key) => [key, mean(list.map((r) => r[key]))])),
-    medianMs: median(list.map((r) => r.ms)),
-  });
   return {
-    all: part(results),
-    easy: part(results.filter((r) => !r.hard)),
-    hard: part(results.filter((r) => r.hard)),
+    all: meansOf(results),
+    easy: meansOf(results.filter((r) => !r.hard)),
+    hard: meansOf(results.filter((r) => r.hard)),
     wrong: results.filter((r) => r.notes.length > 0).map(({ file, notes }) => ({ file, notes })),
+  };
+}
+
+function meansOf(results) {
+  return {
+    pictures: results.length,
+    ...Object.fromEntries(SCORES.map((key) => [key, mean(results.map((r) => r[key]))])),
+    medianMs: median(results.map((r) => r.ms)),
   };
 }
 

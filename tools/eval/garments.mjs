@@ -15,7 +15,7 @@ export async function evaluateGarments(dir, json) {
   const folder = resolve(process.env.INIT_CWD ?? '.', dir);
   const truths = await readTruth(folder);
   const { Analyser, UnreadablePictureError } = await load();
-  const analyser = new Analyser({ threads: TOGETHER });
+  const analyser = new Analyser({ threads: TOGETHER, timeLimitMs: 120_000 });
   const bar = progressBar(truths.length, !json && process.stderr.isTTY);
   const results = [];
   const broken = [];
@@ -118,8 +118,9 @@ function report(folder, results, broken, json) {
     console.log(`\nNot scored:\n${broken.map((b) => `  ${b.file}: ${b.reason}`).join('\n')}`);
 }
 
+const percent = (value) => (value === null ? '-' : `${(100 * value).toFixed(1)} %`);
+
 function rowsOf({ all, easy, hard }) {
-  const percent = (value) => (value === null ? '-' : `${(100 * value).toFixed(1)} %`);
   const row = (label, key, format = percent) => [
     label,
     ...[all, easy, hard].map((part) => format(part[key])),

@@ -50,7 +50,7 @@ function planGarment(n, random) {
     folds: random() < 0.3 ? 0.14 : 0.06,
     colours: pattern === 'plain' ? [dye(first, pick)] : [dye(first, pick), dye(partner(first, random), pick)],
     period: size * (0.05 + random() * 0.05),
-    duty: pattern === 'checked' ? 0.5 : 0.3 + random() * 0.2,
+    duty: 0.28 + random() * 0.14,
   };
 }
 

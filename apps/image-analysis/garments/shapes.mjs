@@ -5,7 +5,7 @@ const mirror = (points) => [
   ...points,
   ...points
     .filter(([x]) => x !== 0)
-    .reverse()
+    .toReversed()
     .map(([x, y]) => [-x, y]),
 ];
 

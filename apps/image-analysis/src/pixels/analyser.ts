@@ -21,7 +21,7 @@ export class Analyser {
   readonly #closing = new AbortController();
 
   constructor(options: AnalyserOptions = {}) {
-    const { threads = 2, queue = 64, timeLimitMs = 15_000, worker = WORKER } = options;
+    const { threads = 2, queue = 64, timeLimitMs = 30_000, worker = WORKER } = options;
     this.#timeLimitMs = timeLimitMs;
     this.#turns = new Turns(threads, queue);
     this.#pool = new Piscina<Uint8Array, Answer>({

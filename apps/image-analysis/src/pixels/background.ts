@@ -9,6 +9,8 @@ import { boxSums, components, erode, fillHoles, fromPixels, majority, maskOf, ty
 
 /** Width of the border, as a share of the shorter side. */
 const BORDER = 0.05;
+/** More pixels of the border say nothing new. */
+const ENOUGH_BORDER = 3000;
 const KINDS_OF_BACKGROUND = 6;
 /** A kind of border with a smaller share is something that sticks out of the picture, not background. */
 const LEAST_KIND = 0.07;
@@ -29,7 +31,9 @@ export interface Foreground {
 export function foregroundOf(image: LabImage): Foreground {
   const { width, height } = image;
   const features = featuresOf(image);
-  const border = borderOf(width, height);
+  const all = borderOf(width, height);
+  const step = Math.max(1, Math.floor(all.length / ENOUGH_BORDER));
+  const border = all.filter((_, k) => k % step === 0);
   const kinds = kindsOf(features, border);
   const score = new Float32Array(width * height);
   for (let i = 0; i < score.length; i++) score[i] = strangeness(features, i, kinds, FEATURES);

@@ -29,16 +29,22 @@ export function pixelsOf(mask: Mask): Int32Array {
 
 /** The smallest box around the mask (right and bottom exclusive); null of an empty one. */
 export function boxOf(mask: Mask): Box | null {
-  let [left, top, right, bottom] = [mask.width, mask.height, 0, 0];
-  for (const i of pixelsOf(mask)) {
-    const x = i % mask.width;
-    const y = (i - x) / mask.width;
+  return boxOfPixels(pixelsOf(mask), mask.width);
+}
+
+/** The smallest box around pixels of a picture of this width; null of none. */
+export function boxOfPixels(pixels: Int32Array, width: number): Box | null {
+  if (pixels.length === 0) return null;
+  let [left, top, right, bottom] = [width, Number.POSITIVE_INFINITY, 0, 0];
+  for (const i of pixels) {
+    const x = i % width;
+    const y = (i - x) / width;
     left = Math.min(left, x);
     right = Math.max(right, x + 1);
     top = Math.min(top, y);
     bottom = Math.max(bottom, y + 1);
   }
-  return right === 0 ? null : { left, top, right, bottom };
+  return { left, top, right, bottom };
 }
 
 /** Sums over any rectangle in constant time (Crow, "Summed-area tables", 1984): `sum(x0, y0, x1, y1)`, ends exclusive. */

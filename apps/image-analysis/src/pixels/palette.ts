@@ -105,7 +105,7 @@ function withoutCrossings(groups: Group[]): Group[] {
     for (const [n, p] of others.entries())
       for (const q of others.slice(n + 1)) {
         const [toP, toQ, all] = [gap(middle.lab, p.lab), gap(middle.lab, q.lab), gap(p.lab, q.lab)];
-        if (toP + toQ > 1.1 * all || Math.min(toP, toQ) < 0.25 * all) continue;
+        if (toP + toQ > 1.25 * all || Math.min(toP, toQ) < 0.25 * all) continue;
         const half = Math.floor(middle.pixels.length / 2);
         return bySize([
           ...groups.filter((g) => g !== middle && g !== p && g !== q),

@@ -1,6 +1,6 @@
 import type { Analysis } from './analysis.js';
 import type { LabImage } from './colour.js';
-import { area, boxOf, components, erode, maskOf, pixelsOf, type Mask } from './mask.js';
+import { area, boxOfPixels, components, erode, maskOf, pixelsOf, type Mask } from './mask.js';
 import { signalOf, type Signal } from './signal.js';
 
 type Pattern = Analysis['pattern'];
@@ -109,7 +109,7 @@ function dotsOf(signal: Signal, region: Mask, pixels: Int32Array): Evidence['dot
   const middle = islands[Math.floor(islands.length / 2)]?.length ?? 0;
   const alike = islands.filter((part) => part.length > 0.5 * middle && part.length < 2 * middle);
   const covered = alike.reduce((sum, part) => sum + part.length, 0);
-  const round = alike.filter((part) => isRound(part, region.width, region.height)).length;
+  const round = alike.filter((part) => isRound(part, region.width)).length;
   return {
     count: alike.length,
     round: (round / Math.max(1, alike.length)) * (covered / Math.max(1, area(rare))),
@@ -117,10 +117,8 @@ function dotsOf(signal: Signal, region: Mask, pixels: Int32Array): Evidence['dot
   };
 }
 
-function isRound(part: Int32Array, width: number, height: number): boolean {
-  const at = new Uint8Array(width * height);
-  for (const i of part) at[i] = 1;
-  const box = boxOf({ width, height, at });
+function isRound(part: Int32Array, width: number): boolean {
+  const box = boxOfPixels(part, width);
   if (box === null) return false;
   const [w, h] = [box.right - box.left, box.bottom - box.top];
   const fill = part.length / (w * h);
