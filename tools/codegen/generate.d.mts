@@ -1,10 +1,11 @@
-import type { AvroSchema, SchemaProblem } from '@aura/contracts';
-
-/** The parts of @aura/contracts that codegen decides by. */
+/**
+ * The parts of @aura/contracts that codegen decides by. Not imported from there, not even as types: every project's
+ * configuration depends on tools, so that tools can depend on no lib.
+ */
 export interface ContractsLibrary {
-  fingerprintOf(schema: AvroSchema): string;
-  schemaProblem(schema: AvroSchema): string | undefined;
-  revisionProblems(later: AvroSchema, earlier: AvroSchema): SchemaProblem[];
+  fingerprintOf(schema: never): string;
+  schemaProblem(schema: never): string | undefined;
+  revisionProblems(later: never, earlier: never): { path: string; reason: string }[];
 }
 
 /** The command that writes what `check` found stale. */

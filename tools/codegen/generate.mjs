@@ -11,7 +11,6 @@ const HEADER = `// Generated from schemas/ by tools/codegen. Do not edit: change
 
 /**
  * Checks all schemas of `folder`, then writes or compares what follows from them. With problems nothing is written.
- * @type {typeof import('./generate.d.mts').generate}
  */
 export async function generate({ folder, mode, contracts }) {
   const { files, problems } = readSchemaFiles(folder);
