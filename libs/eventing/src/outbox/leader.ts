@@ -193,8 +193,8 @@ export class Leader {
         { err: error, topic, key, position: String(position) },
         'relay: the log refused a record for good; its key is parked',
       );
-    const [failure] = [...outcome.failed.values()].filter((failed) => !failed.terminal);
-    if (failure) this.options.onError(failure.error);
+    const waits = [...outcome.failed].find(([row]) => !parkedRows.includes(row.position));
+    if (waits) this.options.onError(waits[1].error);
     else this.options.onPublished();
   }
 

@@ -193,6 +193,7 @@ describe('E5, E8: what goes wrong costs time, or repeats, nothing else', () => {
       },
     ]);
     expect(await kit.cursor()).toEqual({ position: 7n, gaps: [], pending: [] });
+    expect(relay.status()).toMatchObject({ lagRows: 0, parkedKeys: 1, lastError: undefined });
     await killLeader();
     const next = kit.relay({ log });
     await kit.raise(entryRow('anna', 5));
@@ -309,10 +310,15 @@ describe('H34', () => {
     await relay.runOnce();
     await relay.runOnce();
     expect(await saves()).toBe(before);
-    await burst(50);
+    nowMs += 1_000;
+    await kit.raise(entryRow('anna', 26));
+    relay.nudge();
+    await settled('a lone event is saved at once', async () => (await kit.cursor()).position === 26n);
+    expect(await saves()).toBe(before + 1);
+    await burst(51);
     nowMs += 100;
     relay.nudge();
-    await settled('saved', async () => (await kit.cursor()).position === 50n);
+    await settled('saved', async () => (await kit.cursor()).position === 51n);
     expect(await saves()).toBeLessThanOrEqual(before + 2);
   });
 });
