@@ -60,7 +60,9 @@ export function wrongImports({ path, imports, project, projects, rootDevDependen
     const forTools =
       ((spec || project.kind === 'tools') && rootDevDependencies.has(name)) ||
       (typeOnly && rootDevDependencies.has(`@types/${name}`));
-    if (target !== project && !(name in declared) && !forTools)
+    // Tools load what was built by its path: only their types name the package.
+    const typesOfTools = typeOnly && project.kind === 'tools';
+    if (target !== project && !(name in declared) && !forTools && !typesOfTools)
       add(
         `${name} is not declared in ${project.path}/package.json`,
         `Declare it (${spec ? 'devDependencies' : 'dependencies'}).`,
