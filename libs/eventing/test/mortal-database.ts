@@ -11,6 +11,8 @@ export type Death = 'before' | 'after';
  */
 export class MortalDatabase {
   readonly dataSource: DataSource;
+  /** Statements that did not reach the server. */
+  refused = 0;
   #left = Infinity;
   #death: Death = 'before';
   #dead = false;
@@ -75,6 +77,7 @@ export class MortalDatabase {
   }
 
   #break(client: PoolClient): Error {
+    this.refused++;
     (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
     return new Error('the connection broke'); // without a code, as pg says it
   }

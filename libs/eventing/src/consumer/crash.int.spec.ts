@@ -1,3 +1,4 @@
+import { TransientError } from '@aura/platform';
 import { settled } from '@aura/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { byKey, consumerFixture, ledgerService, type ConsumerFixture } from '../../test/consumer-fixture.js';
@@ -148,8 +149,10 @@ it('E5: while the database is away nothing is parked and nothing lost; then all 
   await consumer.start();
   await log.assign(service.events.topic, 0, 1);
   mortal.goAway();
+  const before = mortal.refused;
   const delivered = log.deliver([at(0, 0, service.events.record({ key: 'a', n: 1 }))]);
-  await settled('the consumer says what is wrong', () => consumer.status().lastError);
+  await settled('it has tried for longer than quick retries last', () => mortal.refused >= before + 20);
+  expect(consumer.status().lastError).toBeInstanceOf(TransientError);
   mortal.revive();
   await delivered;
   expect(await service.ledger()).toEqual(['a:1']);

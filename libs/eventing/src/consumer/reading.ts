@@ -17,16 +17,15 @@ export interface ReadingContext {
  * pass by itself: the registry is away.
  */
 export async function readRecord(context: ReadingContext, record: LogRecord, now: Date): Promise<Delivery> {
-  let id = standInId(record);
+  let id: string | undefined;
   try {
     const headers = parseEventHeaders(record.headers);
     refuseFutureId(headers.id, now);
     id = headers.id;
-    const event = await envelopeOf(context, record, headers);
-    return { record, id, event };
+    return { record, id, event: await envelopeOf(context, record, headers) };
   } catch (error) {
     if (kindOf(error) === 'transient') throw error;
-    return { record, id, refusal: error };
+    return { record, id: id ?? standInId(record), refusal: error };
   }
 }
 
