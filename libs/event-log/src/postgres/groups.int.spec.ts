@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Client } from 'pg';
 import { Pool, type PoolClient } from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { testDatabase, type TestDatabase } from '@aura/testing';
+import { settled, testDatabase, type TestDatabase } from '@aura/testing';
 import type { TopicPartition } from '../event-log.js';
 import { beat, claim, join, leave, type Member, rebalance, release } from './groups.js';
 import { postgresLog, type PostgresLog } from './postgres-log.js';
@@ -88,6 +88,25 @@ describe('groups', () => {
     expect([standing.alive, standing.kept.length]).toEqual([true, 4]);
     const second = await joined();
     expect(await as((c) => claim(c, second))).toEqual([]);
+  });
+
+  it('G1: a rebalance while a member is joining counts it', async () => {
+    const members = [await joined(), member()] as const;
+    const client = await pool.connect();
+    await client.query('begin');
+    await join(client, members[1], ['t'], 60_000);
+    const rebalancing = as((c) => rebalance(c, 'g'));
+    await settled('it waits', async () => {
+      const { rowCount } = await admin.query(
+        `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      );
+      return rowCount === 1;
+    });
+    await client.query('commit');
+    client.release();
+    await rebalancing;
+    const { rows } = await admin.query<{ target: string }>('select distinct target from aura_log.assignment');
+    expect(new Set(rows.map((row) => row.target))).toEqual(new Set(members.map((one) => one.id)));
   });
 
   it('G1: members that join, leave and claim at once leave one owner for each partition', async () => {

@@ -198,11 +198,10 @@ const CLAIM = statement(
   'assignment_claim',
   `update aura_log.assignment a set owner = $2::uuid
     where a.consumer_group = $1 and a.target = $2::uuid and a.owner is null
-      and exists (select from aura_log.member m where m.consumer_group = $1 and m.id = $2::uuid)
    returning a.topic, a.partition`,
 );
 
-/** Takes every free partition that is meant for this member. */
+/** Takes every free partition that is meant for this member; none is meant for one that was expelled (G1, retarget). */
 export async function claim(client: Queryable, member: Member): Promise<TopicPartition[]> {
   await run(client, LOCK_GROUP, [member.group]);
   return run<{ topic: string; partition: number }>(client, CLAIM, [member.group, member.id]);

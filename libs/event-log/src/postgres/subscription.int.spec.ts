@@ -121,28 +121,31 @@ describe('subscription', () => {
   it('S2, L5: records that arrive after the lease ran out are not delivered before the member has asked', async () => {
     const log = open();
     await log.createTopics([{ name: 't', partitions: 1 }]);
-    const reader = await subscribe(log, { sessionTimeoutMs: 400 });
+    const reader = await subscribe(log, { sessionTimeoutMs: 2_000 });
     await holding(reader, 1);
     reader.subscription.pause([{ topic: 't', partition: 0 }]);
     await log.append([record('a')]);
     const table = await database.client();
     await table.query('begin');
     await table.query('lock table aura_log.record in access exclusive mode'); // holds the read back
-    await admin.query('begin');
-    await admin.query('select from aura_log.member for update'); // holds the heartbeat back
     reader.subscription.resume([{ topic: 't', partition: 0 }]);
-    const waiting = async (): Promise<number> => {
+    const waiting = async (query: string): Promise<number> => {
       const { rowCount } = await table.query(
-        `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+        `select from pg_stat_activity
+          where datname = current_database() and wait_event_type = 'Lock' and query like $1`,
+        [query],
       );
       return rowCount ?? 0;
     };
-    await settled('read and heartbeat wait', async () => (await waiting()) === 2);
+    await settled('the read waits', async () => (await waiting('with wanted%')) === 1);
+    await admin.query('begin');
+    await admin.query('select from aura_log.member for update'); // holds the heartbeat back
     await settled('the lease is over', () => !reader.subscription.healthy());
     await table.query('commit');
+    // Two heartbeats wait: the heart's, and the one by which the delivery asks before it goes on.
     await settled(
       'the member asks, or delivers',
-      async () => (await waiting()) === 2 || reader.got.length > 0,
+      async () => (await waiting('with beat%')) === 2 || reader.got.length > 0,
     );
     expect(reader.got).toEqual([]);
     await admin.query('commit');
@@ -178,6 +181,16 @@ describe('subscription', () => {
     await settled('a unit again', () => happened.length === 6);
     expect(happened).toEqual(['assigned 2', 'unit', 'told', 'unclean 2', 'assigned 2', 'unit']);
     end?.();
+  });
+
+  it('a member that stops leaves: nobody waits for its lease', async () => {
+    const log = open();
+    await log.createTopics([{ name: 't', partitions: 2 }]);
+    const settings = { group: 'g', sessionTimeoutMs: 3_600_000 };
+    const first = await subscribe(log, settings);
+    await holding(first, 2);
+    await first.subscription.stop();
+    await holding(await subscribe(log, settings), 2);
   });
 
   it('a partition full of large records does not starve the others', async () => {

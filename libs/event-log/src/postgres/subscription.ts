@@ -56,7 +56,7 @@ export class PostgresSubscription implements Subscription, Sleeper {
     private readonly database: Database,
     private readonly wakeUp: WakeUp,
     private readonly options: SubscribeOptions,
-    private readonly pollMs: number,
+    pollMs: number,
   ) {
     this.group = options.group;
     this.topics = new Set(options.topics);
@@ -272,7 +272,7 @@ export class PostgresSubscription implements Subscription, Sleeper {
       [...this.#held.values()].filter((held) => held.position !== undefined && !held.paused && !held.failed),
       this.#turn++,
     );
-    const idle: Next = { afterMs: this.wakeUp.listening ? this.pollMs : DEAF_POLL_MS };
+    const idle: Next = this.wakeUp.listening ? 'wait' : { afterMs: DEAF_POLL_MS };
     if (live.length === 0 || !member) return idle;
     const asked = live.map((held) => ({ ...held, offset: held.position ?? 0n }));
     const found = await this.database.use('read', (client) =>
