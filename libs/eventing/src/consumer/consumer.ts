@@ -97,6 +97,7 @@ export class Consumer {
   readonly #saver: Loop;
   readonly #instance: string;
   readonly #backoff: { initialBackoffMs: number; maxBackoffMs: number };
+  #joining: Promise<Subscription> | undefined;
   #subscription: Subscription | undefined;
   #lastError: Error | undefined;
 
@@ -131,7 +132,7 @@ export class Consumer {
     const { limits, logger, group } = this.options;
     this.#upkeep.start();
     this.#saver.start();
-    this.#subscription = await this.options.log.subscribe({
+    this.#joining = this.options.log.subscribe({
       group,
       topics,
       onAssigned: (partitions) => this.#onAssigned(partitions),
@@ -149,11 +150,14 @@ export class Consumer {
       maxBytes: limits?.maxBytes ?? 4 * 1024 * 1024,
       ...(limits?.sessionTimeoutMs ? { sessionTimeoutMs: limits.sessionTimeoutMs } : {}),
     });
+    this.#subscription = await this.#joining;
   }
 
   /** Stops fetching, finishes the unit under way, releases the partitions, leaves the group. Idempotent. */
   async stop(): Promise<void> {
-    await this.#subscription?.stop();
+    // A join that failed has told whoever called `start`.
+    const subscription = await this.#joining?.catch(() => undefined);
+    await subscription?.stop();
     await this.#saver.stop();
     await this.#upkeep.stop();
   }

@@ -173,3 +173,33 @@ it('E5: a handler whose connection is killed under it is not to blame: the unit 
   expect(await service.ledger()).toEqual(['a:1']);
   expect(await listParked(service.pool, service.events.group)).toEqual([]);
 });
+
+it('E3: a takeover that commits while a zombie waits to save its position still wins', async () => {
+  const log = newLog();
+  const { events } = service;
+  const zombie = service.consumer(log.port, [events.noting()]);
+  await zombie.start();
+  await log.assign(events.topic, 0, 1);
+  const taker = await service.pool.connect();
+  try {
+    await taker.query('begin; update aura.consumer_offset set epoch = epoch + 1 where partition = 1');
+    const last = log.deliver([
+      at(0, 0, events.record({ key: 'a', n: 1 })),
+      at(1, 0, events.record({ key: 'z', n: 1 })),
+    ]);
+    await settled('the zombie waits for the row', async () => {
+      const waiting = await service.rows(
+        `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      );
+      return waiting.length > 0;
+    });
+    await taker.query('commit');
+    expect(await last).toEqual([]);
+  } finally {
+    taker.release();
+  }
+  expect(await service.ledger()).toEqual([]);
+  expect(zombie.status().stalledPartitions).toMatchObject([{ partition: 1 }]);
+  await log.deliver([at(0, 0, events.record({ key: 'a', n: 1 }))]);
+  expect(await service.ledger()).toEqual(['a:1']);
+});
