@@ -58,6 +58,12 @@ describe('decision', () => {
     expect(decide({ ...plain, contrast: 0.01 }).confidence).toBeGreaterThan(0.9);
   });
 
+  it('needs several turns from tone to tone, and two tones, before it says stripes', () => {
+    expect(decide({ ...plain, along: 0.8, turns: 20 }).kind).toBe('STRIPED');
+    expect(decide({ ...plain, along: 0.8, turns: 2 }).kind).toBe('PLAIN');
+    expect(decide({ ...plain, along: 0.8, turns: 20, bimodality: 0.5 }).kind).toBe('PLAIN');
+  });
+
   it('keeps every confidence within 0..1', () => {
     for (const along of [0, 0.3, 0.6, 1])
       for (const across of [0, 0.3, 1])
