@@ -31,9 +31,10 @@ export function sizeOf(record: NewRecord): number {
 /**
  * Places the records at `indexes`, and refuses those that no partition will ever take.
  *
- * A refused record fails alone, but the order of its key must hold (L2): the later records of its key in this call are held
- * back with a `TransientError`. Whoever parks the refused one parks them behind it; whoever drops it sends them again.
- * Other keys of the partition go. Both adapters decide by this function, before a log could refuse a whole batch.
+ * A refused record fails alone, but the order of its key must hold (L2): the later records of its key in this
+ * call are held back with a `TransientError`. Whoever parks the refused one parks them behind it; whoever
+ * drops it sends them again. Other keys of the partition go. Both adapters decide by this function, before a
+ * log could refuse a whole batch.
  */
 export function admit(
   records: readonly NewRecord[],

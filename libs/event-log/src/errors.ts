@@ -22,7 +22,8 @@ export class PositionOutOfRangeError extends InvariantError {
         `but this reader stands at ${position.offset}: ` +
         (position.offset < bounds.first
           ? 'retention has passed it; replay the range from the publisher’s outbox'
-          : 'the log lost its tail or is another log; compare it with the publisher’s outbox before moving the group'),
+          : 'the log lost its tail or is another log; ' +
+            'compare it with the publisher’s outbox before moving the group'),
     );
   }
 }

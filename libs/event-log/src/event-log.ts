@@ -1,31 +1,40 @@
 /**
- * The port to a partitioned log. Two adapters, Kafka and Postgres, pass one conformance suite (`conformance.ts`).
+ * The port to a partitioned log. Two adapters, Kafka and Postgres, pass one conformance suite
+ * (`conformance.ts`).
  *
  * What every adapter guarantees:
  * - L1 a record acknowledged by `append` is kept, at the offset it was acknowledged at;
- * - L2 records of one `append` with the same key keep their order in their partition; a key always has the same partition
- *   (Kafka's murmur2 over the key's UTF-8 bytes, in both adapters) as long as the topic's partition count stands;
- * - L3 a partition whose append failed is reported as failed: an acknowledgement never covers more than it names;
- * - L4 a subscription delivers each partition's records in offset order from where `onAssigned` placed it; what `onBatches`
- *   did not report as done is delivered again; nothing is skipped silently: a position outside the log is an error
- *   (`PositionOutOfRangeError`), given to `onPartitionError`, and the partition stands still;
- * - L5 a partition is delivered to one live member of a group at a time as far as the log knows; a frozen member may wake
- *   up and still believe: callers fence by epoch (the service's database holds the offsets, not the log);
+ * - L2 records of one `append` with the same key keep their order in their partition; a key always has the
+ *   same partition (Kafka's murmur2 over the key's UTF-8 bytes, in both adapters) as long as the topic's
+ * partition count stands;
+ * - L3 a partition whose append failed is reported as failed: an acknowledgement never covers more than it
+ *   names;
+ * - L4 a subscription delivers each partition's records in offset order from where `onAssigned` placed it;
+ *   what `onBatches` did not report as done is delivered again; nothing is skipped silently: a position
+ *   outside the log is an error (`PositionOutOfRangeError`), given to `onPartitionError`, and the partition
+ * stands still;
+ * - L5 a partition is delivered to one live member of a group at a time as far as the log knows; a frozen
+ *   member may wake up and still believe: callers fence by epoch (the service's database holds the offsets,
+ * not the log);
  * - L6 an error of a callback never ends a subscription.
  */
 export interface EventLog {
   readonly kind: 'kafka' | 'postgres';
 
   /**
-   * Appends records, spread over partitions by key. Resolves when every partition has answered; never rejects for a
-   * single partition: see `AppendResult`. Rejects with `TransientError` when nothing could be sent at all.
+   * Appends records, spread over partitions by key. Resolves when every partition has answered; never rejects
+   * for a single partition: see `AppendResult`. Rejects with `TransientError` when nothing could be sent at
+   * all.
    */
   append(records: readonly NewRecord[]): Promise<AppendResult>;
 
   /** Joins `group`; resolves when the member runs (not when it has partitions). */
   subscribe(options: SubscribeOptions): Promise<Subscription>;
 
-  /** Creates the topics that are missing. A topic that is there is left as it is, whatever its partition count. */
+  /**
+   * Creates the topics that are missing. A topic that is there is left as it is, whatever its partition
+   * count.
+   */
   createTopics(topics: readonly TopicSpec[]): Promise<void>;
 
   /** The topics that exist among `names`, with their partition counts; unknown ones are left out. */
@@ -34,12 +43,15 @@ export interface EventLog {
   /** First kept and next free offset of each partition. Throws `UnknownTopicError`. */
   bounds(topic: string): Promise<PartitionBounds[]>;
 
-  /** The first offset at or after `time` of each partition; the end where there is none. Throws `UnknownTopicError`. */
+  /**
+   * The first offset at or after `time` of each partition; the end where there is none. Throws
+   * `UnknownTopicError`.
+   */
   offsetsAt(topic: string, time: Date): Promise<PartitionOffset[]>;
 
   /**
-   * Records of one partition from `from` (inclusive) to `to` (exclusive), in order, with bounded memory. Ends early where
-   * the log ends. Throws `PositionOutOfRangeError` where `from` is older than what is kept.
+   * Records of one partition from `from` (inclusive) to `to` (exclusive), in order, with bounded memory. Ends
+   * early where the log ends. Throws `PositionOutOfRangeError` where `from` is older than what is kept.
    */
   scan(topic: string, partition: number, from: bigint, to: bigint): AsyncIterable<LogRecord>;
 
@@ -65,7 +77,10 @@ export interface LogRecord extends NewRecord {
   readonly timestampMs: number;
 }
 
-/** Which of the given records (by index) a partition took, and where; or why it did not. Every index is in exactly one. */
+/**
+ * Which of the given records (by index) a partition took, and where; or why it did not. Every index is in
+ * exactly one.
+ */
 export interface AppendResult {
   readonly acknowledged: readonly PartitionAck[];
   readonly failed: readonly PartitionFailure[];
@@ -84,7 +99,9 @@ export interface PartitionFailure {
   /** Undefined where the topic is unknown. */
   readonly partition: number | undefined;
   readonly indexes: readonly number[];
-  /** `kindOf(error)` is 'transient' (try again) or 'terminal' (refused for good: too large, unknown topic). */
+  /**
+   * `kindOf(error)` is 'transient' (try again) or 'terminal' (refused for good: too large, unknown topic).
+   */
   readonly error: Error;
 }
 
@@ -133,23 +150,34 @@ export interface SubscribeOptions {
   readonly group: string;
   readonly topics: readonly string[];
   /**
-   * Called with the partitions that this member gets, before any of their records. Resolves to where each starts; a
-   * partition left out stays assigned and silent. A rejection is retried with back-off: nothing is delivered meanwhile.
+   * Called with the partitions that this member gets, before any of their records. Resolves to where each
+   * starts; a partition left out stays assigned and silent. A rejection is retried with back-off: nothing is
+   * delivered meanwhile.
    */
   onAssigned(partitions: readonly TopicPartition[]): Promise<readonly Position[]>;
-  /** These partitions are no longer ours. `clean`: nothing of them was under way (graceful stop, or between units). */
+  /**
+   * These partitions are no longer ours. `clean`: nothing of them was under way (graceful stop, or between
+   * units).
+   */
   onRevoked(partitions: readonly TopicPartition[], clean: boolean): Promise<void>;
   /**
-   * All that has arrived for this member, across its partitions; called again only after it resolved. Resolves to the next
-   * offset of each partition that moved; what is not named is delivered again (soon: the caller waits by itself where it
-   * wants a pause). A rejection means that nothing moved; delivery is retried with back-off.
+   * All that has arrived for this member, across its partitions; called again only after it resolved.
+   * Resolves to the next offset of each partition that moved; what is not named is delivered again (soon: the
+   * caller waits by itself where it wants a pause). A rejection means that nothing moved; delivery is retried
+   * with back-off.
    */
   onBatches(batches: readonly Batch[], unit: DeliveryContext): Promise<readonly Position[]>;
-  /** A partition can't go on: `PositionOutOfRangeError`, or a topic that vanished. It stands still; others flow. */
+  /**
+   * A partition can't go on: `PositionOutOfRangeError`, or a topic that vanished. It stands still; others
+   * flow.
+   */
   onPartitionError(partition: TopicPartition, error: Error): void;
   /** For logs: something went wrong and the subscription goes on by itself (join failed, broker away). */
   onError(error: Error): void;
-  /** Upper bounds of what one `onBatches` gets. Defaults: 500 records, 4 MiB. A single larger record comes alone. */
+  /**
+   * Upper bounds of what one `onBatches` gets. Defaults: 500 records, 4 MiB. A single larger record comes
+   * alone.
+   */
   readonly maxRecords?: number;
   readonly maxBytes?: number;
   /** A member that the log has not heard of for this long loses its partitions (ms). Default 10,000. */
@@ -157,20 +185,28 @@ export interface SubscribeOptions {
 }
 
 export interface DeliveryContext {
-  /** Aborted when the subscription stops or these partitions are known to be lost: the work may end early, or go on. */
+  /**
+   * Aborted when the subscription stops or these partitions are known to be lost: the work may end early, or
+   * go on.
+   */
   readonly signal: AbortSignal;
 }
 
 export interface Subscription {
   /** The partitions that this member holds now. */
   assigned(): readonly TopicPartition[];
-  /** Stops delivering `partitions` until `resume`. Survives nothing: after a rebalance all are delivered again. */
+  /**
+   * Stops delivering `partitions` until `resume`. Survives nothing: after a rebalance all are delivered
+   * again.
+   */
   pause(partitions: readonly TopicPartition[]): void;
   resume(partitions: readonly TopicPartition[]): void;
   /** Moves an assigned partition; what was fetched and not yet handled is dropped. */
   seek(position: Position): void;
   /** True while the member is part of its group and its loop lives: for readiness. */
   healthy(): boolean;
-  /** Stops fetching, waits for the unit under way, gives the partitions back, leaves the group. Idempotent. */
+  /**
+   * Stops fetching, waits for the unit under way, gives the partitions back, leaves the group. Idempotent.
+   */
   stop(): Promise<void>;
 }

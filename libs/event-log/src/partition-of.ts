@@ -1,7 +1,7 @@
 /**
- * Where a key lives: Kafka's murmur2 over its UTF-8 bytes, as Java's `Utils.murmur2` and kafkajs's default partitioner
- * compute it. Both adapters use this function, so a key has the same partition number in either log, and a topic copied
- * from one to the other keeps its placement.
+ * Where a key lives: Kafka's murmur2 over its UTF-8 bytes, as Java's `Utils.murmur2` and kafkajs's default
+ * partitioner compute it. Both adapters use this function, so a key has the same partition number in either
+ * log, and a topic copied from one to the other keeps its placement.
  */
 
 const SEED = 0x9747b28c;
@@ -30,7 +30,10 @@ export function murmur2(data: Uint8Array): number {
   return h ^ (h >>> 15);
 }
 
-/** The partition of `key` in a topic of `count` partitions. Changes with `count`: partitions are only added when drained. */
+/**
+ * The partition of `key` in a topic of `count` partitions. Changes with `count`: partitions are only added
+ * when drained.
+ */
 export function partitionOf(key: string, count: number): number {
   return (murmur2(Buffer.from(key)) & 0x7fffffff) % count;
 }

@@ -49,7 +49,7 @@ describe('append', () => {
     const log = open();
     await log.createTopics([{ name: 't', partitions: 2 }]);
     const [zero, one] = keys(2);
-    await log.append([record('t', zero)]); // its row moves behind the other: the order on disk is the wrong one now
+    await log.append([record('t', zero)]); // moves its row behind the other on disk: the wrong order
     await client.query('begin');
     await client.query(`select from aura_log.partition where partition = 0 for update`);
     const appended = log.append([record('t', one), record('t', zero)]);
@@ -62,7 +62,7 @@ describe('append', () => {
     expect((await appended).failed).toEqual([]);
   });
 
-  it('H32: appenders that name partitions in any order never deadlock, and offsets have no gaps', async () => {
+  it('H32: appenders never deadlock, in whatever order they name partitions; no gaps', async () => {
     const random = seeded('H32');
     const writers = [open(), open(), open(), open()];
     await writers[0]?.createTopics([{ name: 't', partitions: 12 }]);
@@ -118,7 +118,7 @@ describe('append', () => {
     expect(again.failed).toEqual([]);
   });
 
-  it('a connection that is killed under an append rejects as transient; the next append has another', async () => {
+  it('a connection killed under an append rejects as transient; the next append has another', async () => {
     const log = open();
     await log.createTopics([{ name: 't', partitions: 1 }]);
     await client.query('begin');

@@ -2,9 +2,12 @@
  * Writing to the log.
  *
  * - A1 one statement per batch, so a batch is in the log whole or not at all.
- * - A2 partition rows are locked in the order (topic, partition): two appenders never wait for each other in a ring (H32).
- * - A3 offsets are taken under those locks, which are held until commit: they are gapless and in commit order.
- * - A4 one NOTIFY per batch, each topic named once: commits that notify queue behind one another in a database.
+ * - A2 partition rows are locked in the order (topic, partition): two appenders never wait for each other in
+ *   a ring (H32).
+ * - A3 offsets are taken under those locks, which are held until commit: they are gapless and in commit
+ *   order.
+ * - A4 one NOTIFY per batch, each topic named once: commits that notify queue behind one another in a
+ *   database.
  */
 import { type Queryable, run, statement } from '@aura/platform';
 import type { Lane } from '../admission.js';
@@ -12,13 +15,14 @@ import type { NewRecord, PartitionAck } from '../event-log.js';
 import { RECORDS_CHANNEL, topicsPayload } from './wake-up.js';
 
 /**
- * $1, $2, $3: topic, partition and count of each lane; $4: each record's lane (from 1); $5, $6, $7: key, value, headers;
- * $8: channel and $9: payload of the NOTIFY.
+ * $1, $2, $3: topic, partition and count of each lane; $4: each record's lane (from 1); $5, $6, $7: key,
+ * value, headers; $8: channel and $9: payload of the NOTIFY.
  */
 const APPEND = statement(
   'record_append_batch',
   `with lane as (
-     select * from unnest($1::text[], $2::int[], $3::int[]) with ordinality as l(topic, partition, count, lane)
+     select *
+       from unnest($1::text[], $2::int[], $3::int[]) with ordinality as l(topic, partition, count, lane)
    ), locked as materialized (
      select p.id, p.next, l.lane, l.count, greatest(p.last_at, clock_timestamp()) as at
        from aura_log.partition p join lane l using (topic, partition)
@@ -29,7 +33,8 @@ const APPEND = statement(
        from locked k where p.id = k.id
    ), stored as (
      insert into aura_log.record (partition_id, "offset", key, value, headers, appended_at)
-     select k.id, k.next + row_number() over (partition by m.lane order by m.ord) - 1, m.key, m.value, m.headers, k.at
+     select k.id, k.next + row_number() over (partition by m.lane order by m.ord) - 1,
+            m.key, m.value, m.headers, k.at
        from unnest($4::int[], $5::text[], $6::bytea[], $7::json[])
               with ordinality as m(lane, key, value, headers, ord)
        join locked k on k.lane = m.lane
@@ -40,8 +45,9 @@ const APPEND = statement(
 /**
  * Appends the records of `lanes` in one statement.
  *
- * Gives the lanes that were taken; one that is missing has no partition row any more (the log's database was replaced).
- * A connection lost before the answer leaves the outcome unknown: the caller may append again, readers drop by event id.
+ * Gives the lanes that were taken; one that is missing has no partition row any more (the log's database was
+ * replaced). A connection lost before the answer leaves the outcome unknown: the caller may append again,
+ * readers drop by event id.
  */
 export async function appendLanes(
   client: Queryable,

@@ -11,8 +11,9 @@ export interface Target extends TopicPartition {
 }
 
 /**
- * Who is to have which partition: round robin over the partitions in (topic, partition) order and the members in the order
- * of their ids, a member that does not subscribe to the topic being passed over (as Kafka's RoundRobinAssignor).
+ * Who is to have which partition: round robin over the partitions in (topic, partition) order and the members
+ * in the order of their ids, a member that does not subscribe to the topic being passed over (as Kafka's
+ * RoundRobinAssignor).
  *
  * Depends on nothing but its input: whichever member computes it gets the same.
  */

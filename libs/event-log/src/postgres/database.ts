@@ -15,10 +15,11 @@ export interface DatabaseOptions {
 const READ_ONLY_TRANSACTION = '25006';
 
 /**
- * The log's database: a small pool, migrated before the first statement, with errors by the caller's decision.
+ * The log's database: a small pool, migrated before the first statement, with errors by the caller's
+ * decision.
  *
- * Whatever did not come from the server as an SQLSTATE (a socket, a time-out, a pool without a free connection) is
- * transient: pg gives these no code to decide by.
+ * Whatever did not come from the server as an SQLSTATE (a socket, a time-out, a pool without a free
+ * connection) is transient: pg gives these no code to decide by.
  */
 export class Database {
   readonly #pool: Pool;
@@ -26,7 +27,8 @@ export class Database {
 
   constructor(private readonly options: DatabaseOptions) {
     this.#pool = new Pool({ ...this.clientConfig(), max: options.maxConnections });
-    // An idle connection that the server closed: the pool has dropped it already, the next statement opens another.
+    // An idle connection that the server closed: the pool has dropped it already, the next statement opens
+    // another.
     this.#pool.on('error', () => undefined);
   }
 
@@ -37,7 +39,8 @@ export class Database {
       connectionString: url,
       application_name: applicationName,
       statement_timeout: statementTimeoutMs,
-      // Ends a statement whose answer never comes (a half-open connection); the server's own limit is first elsewhere.
+      // Ends a statement whose answer never comes (a half-open connection); the server's own limit is first
+      // elsewhere.
       query_timeout: statementTimeoutMs + 2_000,
       connectionTimeoutMillis: connectTimeoutMs,
       keepAlive: true,
@@ -83,7 +86,8 @@ export class Database {
     try {
       return await work(client);
     } catch (error) {
-      // An SQLSTATE came over a connection that works, unless the server is going down; all else gets a new connection.
+      // An SQLSTATE came over a connection that works, unless the server is going down; all else gets a new
+      // connection.
       if (!(error instanceof DatabaseError) || kindOf(error) === 'transient') broken ??= asError(error);
       throw error;
     } finally {

@@ -65,7 +65,7 @@ describe('groups', () => {
     expect(numbers(await as((c) => claim(c, second))).toSorted((a, b) => a - b)).toEqual(numbers(leaving));
   });
 
-  it('G3, R3: whose lease ran out is expelled by another, reads nothing, and learns it from its heartbeat', async () => {
+  it('G3, R3: whose lease ran out is expelled, reads nothing, and learns it by its heartbeat', async () => {
     const first = await joined();
     await as((c) => claim(c, first));
     const second = await joined();

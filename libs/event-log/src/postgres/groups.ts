@@ -1,10 +1,12 @@
 /**
  * Members, leases and assignments of consumer groups.
  *
- * - G1 whoever changes members or assignments of a group holds the row of the group: changes come one after the other.
- * - G2 a partition has one owner at most. Another member may take it only when the owner released it, or was expelled
- *   because its lease ran out by the database's clock.
- * - G3 who is expelled has no member row: its next heartbeat finds that out, and its reads find nothing (read.ts, R3).
+ * - G1 whoever changes members or assignments of a group holds the row of the group: changes come one after
+ *   the other.
+ * - G2 a partition has one owner at most. Another member may take it only when the owner released it, or was
+ *   expelled because its lease ran out by the database's clock.
+ * - G3 who is expelled has no member row: its next heartbeat finds that out, and its reads find nothing
+ *   (read.ts, R3).
  * - G4 join, leave and expulsion raise the group's generation and notify the others.
  */
 import { type Queryable, run, statement } from '@aura/platform';
@@ -22,7 +24,9 @@ export interface Standing {
   /** False: expelled; every partition it had may belong to somebody else by now. */
   readonly alive: boolean;
   readonly generation: bigint;
-  /** Others' leases have run out, or a topic has partitions that nobody was given: somebody must rebalance. */
+  /**
+   * Others' leases have run out, or a topic has partitions that nobody was given: somebody must rebalance.
+   */
   readonly stale: boolean;
   /** Owned by this member and to be kept. */
   readonly kept: TopicPartition[];
@@ -63,7 +67,10 @@ const NEXT_GENERATION = statement(
   `update aura_log.consumer_group set generation = generation + 1 where name = $1
    returning pg_notify('${GROUPS_CHANNEL}', name)`,
 );
-/** $2, $3, $4: topic, partition, target; $5: the members that are left. Owners that are gone lose what they had (G2). */
+/**
+ * $2, $3, $4: topic, partition, target; $5: the members that are left. Owners that are gone lose what they
+ * had (G2).
+ */
 const RETARGET = statement(
   'assignment_upsert_targets',
   `insert into aura_log.assignment as a (consumer_group, topic, partition, target)
@@ -75,7 +82,8 @@ const RETARGET = statement(
 const FORGET = statement(
   'assignment_delete_unwanted',
   `delete from aura_log.assignment
-    where consumer_group = $1 and not (topic = any($2::text[])) and (owner is null or not (owner = any($3::uuid[])))`,
+    where consumer_group = $1 and not (topic = any($2::text[]))
+      and (owner is null or not (owner = any($3::uuid[])))`,
 );
 
 /** A new member of the group, and a rebalance. $topics need not exist yet: they count as soon as they do. */
@@ -123,8 +131,8 @@ async function retarget(client: Queryable, group: string): Promise<void> {
 }
 
 /**
- * Heartbeat and view in one statement. A member whose lease has run out but whom nobody has expelled yet is still the
- * owner of its partitions, and renews.
+ * Heartbeat and view in one statement. A member whose lease has run out but whom nobody has expelled yet is
+ * still the owner of its partitions, and renews.
  */
 const BEAT = statement(
   'member_renew_lease',
@@ -201,7 +209,10 @@ const CLAIM = statement(
    returning a.topic, a.partition`,
 );
 
-/** Takes every free partition that is meant for this member; none is meant for one that was expelled (G1, retarget). */
+/**
+ * Takes every free partition that is meant for this member; none is meant for one that was expelled (G1,
+ * retarget).
+ */
 export async function claim(client: Queryable, member: Member): Promise<TopicPartition[]> {
   await run(client, LOCK_GROUP, [member.group]);
   return run<{ topic: string; partition: number }>(client, CLAIM, [member.group, member.id]);

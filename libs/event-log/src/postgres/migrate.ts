@@ -9,10 +9,11 @@ const MIGRATIONS = [log] as const;
 const MIGRATION_LOCK = 0x61_75_72_61;
 
 /**
- * Brings the schema `aura_log` up to this version, in one transaction under an advisory lock: of many processes that start
- * at once one migrates, the others wait and find it done.
+ * Brings the schema `aura_log` up to this version, in one transaction under an advisory lock: of many
+ * processes that start at once one migrates, the others wait and find it done.
  *
- * @throws InvariantError when the schema is newer than this process knows (an old version started after a new one).
+ * @throws InvariantError when the schema is newer than this process knows (an old version started after a new
+ * one).
  */
 export async function migrate(client: PoolClient): Promise<void> {
   await client.query('select pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
@@ -27,7 +28,8 @@ export async function migrate(client: PoolClient): Promise<void> {
   const unknown = [...applied].filter((id) => id > newest);
   if (unknown.length > 0)
     throw new InvariantError(
-      `the log's schema has migration ${Math.max(...unknown)}, this process knows ${newest}: deploy the newer version`,
+      `the log's schema has migration ${Math.max(...unknown)}, this process knows ${newest}: ` +
+        'deploy the newer version',
     );
   for (const migration of MIGRATIONS) {
     if (applied.has(migration.id)) continue;

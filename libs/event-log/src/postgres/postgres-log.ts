@@ -46,7 +46,9 @@ export interface PostgresLogOptions {
 /** The port, and what only this adapter has. */
 export interface PostgresLog extends EventLog {
   readonly kind: 'postgres';
-  /** Deletes what the topics' `retentionMs` has passed; gives how many records. Runs by itself every minute. */
+  /**
+   * Deletes what the topics' `retentionMs` has passed; gives how many records. Runs by itself every minute.
+   */
   applyRetention(): Promise<number>;
   /** Deletes the records of one partition before `before`. Throws `UnknownTopicError`. */
   deleteBefore(topic: string, partition: number, before: bigint): Promise<void>;
@@ -55,9 +57,10 @@ export interface PostgresLog extends EventLog {
 /**
  * The log in Postgres: the embedded default for a first run, tests and small installations.
  *
- * Returns at once and connects on first use: a service starts while the database is down. Guarantees L1 to L6 of the port;
- * nothing that Kafka has not. Limits: one database, so one machine's writes; at most `maxConnections` + 1 connections.
- * Errors: `TransientError` while the database is away, `InvariantError` where it is not what this version expects.
+ * Returns at once and connects on first use: a service starts while the database is down. Guarantees L1 to L6
+ * of the port; nothing that Kafka has not. Limits: one database, so one machine's writes; at most
+ * `maxConnections` + 1 connections. Errors: `TransientError` while the database is away, `InvariantError`
+ * where it is not what this version expects.
  */
 export function postgresLog(options: PostgresLogOptions): PostgresLog {
   return new PostgresEventLog(options);
@@ -143,7 +146,10 @@ class PostgresEventLog implements PostgresLog {
     return { acknowledged, failed };
   }
 
-  /** Lanes without a row: the log's database was replaced under us. What was known of these topics is forgotten. */
+  /**
+   * Lanes without a row: the log's database was replaced under us. What was known of these topics is
+   * forgotten.
+   */
   #missing(lanes: readonly Lane[], acks: readonly PartitionAck[]): PartitionFailure[] {
     return lanes
       .filter((lane) => !acks.some((ack) => ack.topic === lane.topic && ack.partition === lane.partition))

@@ -18,7 +18,10 @@ afterEach(async () => {
   await database.drop();
 });
 
-/** Runs `ask` with a connection that explains in place of running; gives the plan that any parameters would get. */
+/**
+ * Runs `ask` with a connection that explains in place of running; gives the plan that any parameters would
+ * get.
+ */
 async function planOf(ask: (db: Queryable) => Promise<unknown>): Promise<string> {
   const client = await database.client();
   const lines: string[] = [];

@@ -2,8 +2,8 @@
  * Reading from the log.
  *
  * - R1 one statement reads all partitions of a member: the bounds and the records in it are of one snapshot.
- * - R2 what it gives is a prefix of each partition's records from the asked position: the limits cut ranks, and rank n of
- *   a partition never comes without n - 1.
+ * - R2 what it gives is a prefix of each partition's records from the asked position: the limits cut ranks,
+ *   and rank n of a partition never comes without n - 1.
  * - R3 a partition that this member does not own any more is not in the answer (fence).
  * - R4 the work of a read grows with what it gives, not with what the log keeps.
  */
@@ -13,10 +13,10 @@ import type { LogRecord, PartitionBounds, PartitionOffset, Position, TopicPartit
 /**
  * $1 group, $2 member; $3, $4, $5: topic, partition, position; $6 most records, $7 most bytes.
  *
- * Offsets are gapless, so `next` tells which partitions have something: only they share the limit, and each one's rows are
- * a range of the primary key. The `limit` changes no result: it keeps the planner, which knows nothing of a table that was
- * empty a minute ago, from joining the table as a whole (12 partitions, 300k rows: 350 ms instead of 10).
- * `octet_length` does not fetch a value that is stored out of line.
+ * Offsets are gapless, so `next` tells which partitions have something: only they share the limit, and each
+ * one's rows are a range of the primary key. The `limit` changes no result: it keeps the planner, which knows
+ * nothing of a table that was empty a minute ago, from joining the table as a whole (12 partitions, 300k
+ * rows: 350 ms instead of 10). `octet_length` does not fetch a value that is stored out of line.
  */
 const READ = statement(
   'record_read_member',
@@ -35,7 +35,8 @@ const READ = statement(
    ), found as (
      select a.ord, r."offset", r.key, r.value, r.headers, r.appended_at,
             row_number() over nearest as n,
-            sum(octet_length(r.value) + octet_length(r.key) + octet_length(r.headers::text)) over nearest as bytes
+            sum(octet_length(r.value) + octet_length(r.key) + octet_length(r.headers::text))
+              over nearest as bytes
        from asked a cross join lateral (
               select * from aura_log.record r
                where r.partition_id = a.id and r."offset" >= a.position and r."offset" < a.upto
@@ -45,7 +46,8 @@ const READ = statement(
    )
    select w.ord::int as ord, w.first, w.next, f."offset", f.key, f.value, f.headers,
           (extract(epoch from f.appended_at) * 1000)::float8 as at_ms
-     from wanted w left join found f on f.ord = w.ord and f.n <= $6::int and (f.n = 1 or f.bytes <= $7::bigint)
+     from wanted w left join found f
+       on f.ord = w.ord and f.n <= $6::int and (f.n = 1 or f.bytes <= $7::bigint)
     order by w.ord, f."offset"`,
 );
 
@@ -141,7 +143,10 @@ const OFFSETS_AT = statement(
     where p.topic = $1 order by p.partition`,
 );
 
-/** First offset at or after `time` of every partition (P3: times never fall); empty where the topic is unknown. */
+/**
+ * First offset at or after `time` of every partition (P3: times never fall); empty where the topic is
+ * unknown.
+ */
 export async function readOffsetsAt(
   client: Queryable,
   topic: string,
@@ -158,7 +163,8 @@ const PAGE = statement(
      select id, first, next from aura_log.partition where topic = $1 and partition = $2
    ), found as (
      select r.*, row_number() over nearest as n,
-            sum(octet_length(r.value) + octet_length(r.key) + octet_length(r.headers::text)) over nearest as bytes
+            sum(octet_length(r.value) + octet_length(r.key) + octet_length(r.headers::text))
+              over nearest as bytes
        from p cross join lateral (
               select * from aura_log.record r
                where r.partition_id = p.id and r."offset" >= $3::bigint and r."offset" < $4::bigint
@@ -172,7 +178,9 @@ const PAGE = statement(
     order by f."offset"`,
 );
 
-/** One page of a partition, with the bounds of the same snapshot; undefined where the partition is unknown. */
+/**
+ * One page of a partition, with the bounds of the same snapshot; undefined where the partition is unknown.
+ */
 export async function readPage(
   client: Queryable,
   from: Position,

@@ -1,8 +1,10 @@
 /**
  * Deleting what is past its time.
  *
- * - T1 `first` moves in the transaction that deletes, under the partition row's lock: a reader's snapshot has both or none.
- * - T2 where to cut is read after the lock was taken, in a later snapshot: what was appended meanwhile is seen (P1).
+ * - T1 `first` moves in the transaction that deletes, under the partition row's lock: a reader's snapshot has
+ *   both or none.
+ * - T2 where to cut is read after the lock was taken, in a later snapshot: what was appended meanwhile is
+ *   seen (P1).
  * - T3 a batch is bounded, because appends to the partition wait while it runs.
  */
 import { type Queryable, run, statement } from '@aura/platform';
@@ -32,7 +34,8 @@ const CUT_BY_TIME = statement(
 const DELETE = statement(
   'record_delete_batch',
   `with cut as (
-     select id, least(first + $3::int, least($2::bigint, next)) as upto, first from aura_log.partition where id = $1
+     select id, least(first + $3::int, least($2::bigint, next)) as upto, first
+       from aura_log.partition where id = $1
    ), gone as (
      delete from aura_log.record r using cut
       where r.partition_id = cut.id and r."offset" >= cut.first and r."offset" < cut.upto
@@ -66,7 +69,10 @@ export async function applyRetention(database: Database, signal: AbortSignal): P
   return deleted;
 }
 
-/** Deletes the records of one partition before `before`, as Kafka's DeleteRecords. False where the partition is unknown. */
+/**
+ * Deletes the records of one partition before `before`, as Kafka's DeleteRecords. False where the partition
+ * is unknown.
+ */
 export async function deleteBefore(
   database: Database,
   topic: string,

@@ -1,11 +1,13 @@
 /**
  * One member of a group: what it holds, where it stands, and the two loops that keep it going.
  *
- * - S1 the heart renews the lease, whatever a unit takes; the delivery does everything else, one step after the other:
- *   release, claim, onAssigned, read, onBatches. So no record comes before onAssigned, and a release waits for the unit.
- * - S2 records are delivered only while the lease holds by this process's monotonic clock; a frozen member that wakes up
- *   asks first (L5).
- * - S3 a position moves only by what onBatches reported, or by seek; a seek during a unit wins over the unit's report.
+ * - S1 the heart renews the lease, whatever a unit takes; the delivery does everything else, one step after
+ *   the other: release, claim, onAssigned, read, onBatches. So no record comes before onAssigned, and a
+ * release waits for the unit.
+ * - S2 records are delivered only while the lease holds by this process's monotonic clock; a frozen member
+ *   that wakes up asks first (L5).
+ * - S3 a position moves only by what onBatches reported, or by seek; a seek during a unit wins over the
+ *   unit's report.
  * - S4 no error of a callback or of the database ends a loop (L6).
  */
 import { randomUUID } from 'node:crypto';
@@ -238,7 +240,8 @@ export class PostgresSubscription implements Subscription, Sleeper {
         : [];
     for (const partition of [...standing.kept, ...claimed])
       if (!this.#held.has(keyOf(partition))) this.#held.set(keyOf(partition), fresh(partition));
-    if (standing.generation !== this.#generation) for (const held of this.#held.values()) held.paused = false; // as Kafka: a pause ends with its generation
+    // As on Kafka, a pause ends with its generation.
+    if (standing.generation !== this.#generation) for (const held of this.#held.values()) held.paused = false;
     this.#generation = standing.generation;
   }
 
@@ -252,7 +255,10 @@ export class PostgresSubscription implements Subscription, Sleeper {
     }
   }
 
-  /** Asks the caller where the new partitions start. A rejection fails the round: nothing is delivered until it works. */
+  /**
+   * Asks the caller where the new partitions start. A rejection fails the round: nothing is delivered until
+   * it works.
+   */
   async #place(): Promise<void> {
     const unplaced = [...this.#held.values()].filter((held) => !held.placed);
     if (unplaced.length === 0) return;
@@ -287,7 +293,10 @@ export class PostgresSubscription implements Subscription, Sleeper {
     return (await this.#handle(batches)) ? 'again' : { afterMs: REDELIVER_MS };
   }
 
-  /** What may be delivered of one partition, now that the read is back: the caller may have moved or paused it. */
+  /**
+   * What may be delivered of one partition, now that the read is back: the caller may have moved or paused
+   * it.
+   */
   #batchOf(held: Held | undefined, asked: (Held & Position) | undefined, found: Found): Batch[] {
     if (!held || !asked || !this.#isCurrent(held, asked.seeks) || held.paused) return [];
     if (asked.offset < found.first || asked.offset > found.end) {
@@ -349,7 +358,8 @@ export class PostgresSubscription implements Subscription, Sleeper {
     try {
       callback();
     } catch {
-      // S4: the callback is for reporting; its own failure has no other place to go, and must not end the loop.
+      // S4: the callback is for reporting; its own failure has no other place to go, and must not end the
+      // loop.
     }
   }
 }

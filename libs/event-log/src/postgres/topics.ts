@@ -7,7 +7,8 @@ const CREATE = statement(
   'topic_insert_missing',
   `with created as (
      insert into aura_log.topic (name, partitions, retention_ms)
-     select * from unnest($1::text[], $2::int[], $3::bigint[]) as t(name, partitions, retention_ms) order by name
+     select * from unnest($1::text[], $2::int[], $3::bigint[]) as t(name, partitions, retention_ms)
+      order by name
          on conflict do nothing returning name, partitions
    )
    insert into aura_log.partition (topic, partition)
@@ -27,7 +28,8 @@ export async function createTopics(client: Queryable, topics: readonly TopicSpec
   const refused = topics.find((topic) => !NAME.test(topic.name));
   if (refused)
     throw new TerminalError(
-      `topic name ${JSON.stringify(refused.name)} is refused: letters, digits, dot, hyphen and underscore, at most 249`,
+      `topic name ${JSON.stringify(refused.name)} is refused: ` +
+        'letters, digits, dot, hyphen and underscore, at most 249',
     );
   await run(client, CREATE, [
     topics.map((t) => t.name),

@@ -4,7 +4,10 @@ import type { Database } from './database.js';
 
 /** Something was appended; the payload names the topics. */
 export const RECORDS_CHANNEL = 'aura_log_records';
-/** Members or assignments of a group changed; the payload is the group, or empty for all (a topic was created). */
+/**
+ * Members or assignments of a group changed; the payload is the group, or empty for all (a topic was
+ * created).
+ */
 export const GROUPS_CHANNEL = 'aura_log_groups';
 
 /** NOTIFY takes payloads below 8,000 bytes. */
@@ -26,8 +29,9 @@ export interface Sleeper {
 /**
  * One connection that LISTENs for all subscriptions of a log, and connects again by itself (L6).
  *
- * It only shortens waits: a notification that is lost (connection away, server restarted) costs a reader one poll. After
- * every new connection all sleepers are woken, for what they may have missed. Opened with the first sleeper.
+ * It only shortens waits: a notification that is lost (connection away, server restarted) costs a reader one
+ * poll. After every new connection all sleepers are woken, for what they may have missed. Opened with the
+ * first sleeper.
  */
 export class WakeUp {
   readonly #sleepers = new Set<Sleeper>();

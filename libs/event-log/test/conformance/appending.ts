@@ -82,7 +82,7 @@ export function appending(suite: Suite): void {
     }
   });
 
-  it('L3: a record that is too large is refused; what follows it of its key is held back, other keys go', async () => {
+  it('L3: a record that is too large is refused; its key is held back, other keys go', async () => {
     const log = suite.open();
     const topic = await suite.topic(log, 1);
     const { acknowledged, failed } = await log.append([

@@ -1,4 +1,5 @@
-// Lets a plain node run the TypeScript sources: a relative import of `x.js` means `x.ts` where that is what exists.
+// Lets a plain node run the TypeScript sources: a relative import of `x.js` means `x.ts` where that is what
+// exists.
 import { existsSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { fileURLToPath } from 'node:url';

@@ -5,7 +5,10 @@ import type { SubscribeOptions } from '../../src/index.js';
 import type { Harness } from './harness.js';
 import type { Reader } from './reader.js';
 
-/** A member in a process of its own, whose callbacks run here: it can be killed and frozen, and its reader sees all. */
+/**
+ * A member in a process of its own, whose callbacks run here: it can be killed and frozen, and its reader
+ * sees all.
+ */
 export interface ChildMember {
   /** As `kill -9`. */
   kill(): Promise<void>;

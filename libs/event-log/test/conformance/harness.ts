@@ -1,11 +1,17 @@
 import type { EventLog } from '../../src/index.js';
 
-/** What an adapter gives the suite. Everything it opens is on one server that the whole run shares, but `ownServer`. */
+/**
+ * What an adapter gives the suite. Everything it opens is on one server that the whole run shares, but
+ * `ownServer`.
+ */
 export interface Harness {
   readonly kind: EventLog['kind'];
   /** Another log on the same server, as another process would open it. The suite closes it. */
   open(): EventLog;
-  /** How a child process opens one: `module` exports `open(config): EventLog`; `config` survives a structured clone. */
+  /**
+   * How a child process opens one: `module` exports `open(config): EventLog`; `config` survives a structured
+   * clone.
+   */
   readonly child: { readonly module: URL; readonly config: unknown };
   /** Deletes the records before `before`, as retention does. */
   deleteBefore(topic: string, partition: number, before: bigint): Promise<void>;

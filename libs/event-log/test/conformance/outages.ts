@@ -11,9 +11,7 @@ export function outages(suite: Suite): void {
     return own;
   };
 
-  it('L6: a server that goes and comes back: appends are refused as transient, readers go on by themselves', async ({
-    skip,
-  }) => {
+  it('L6: a server goes and comes back: appends are transient failures, readers go on', async ({ skip }) => {
     const own = await server(skip);
     const log = own.open();
     suite.later(() => log.close());

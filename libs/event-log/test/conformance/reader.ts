@@ -34,7 +34,10 @@ export type Happening =
   | { what: 'assigned' | 'revoked' | 'revoked unclean'; partitions: readonly TopicPartition[] }
   | { what: 'records'; records: readonly LogRecord[] };
 
-/** A member that writes down what happens to it. Its callbacks are given to a log of this process, or to a child's. */
+/**
+ * A member that writes down what happens to it. Its callbacks are given to a log of this process, or to a
+ * child's.
+ */
 export class Reader {
   readonly happened: Happening[] = [];
   readonly errors: Error[] = [];

@@ -1,9 +1,10 @@
 /**
  * Why: the log itself. Locks: creates only, none that anybody waits for.
  *
- * - P1 `partition.next` is the offset of the next record; offsets are taken under the row's lock, so they are gapless and
- *   in commit order, and never used again.
- * - P2 `partition.first` is the first offset still kept; it moves in the transaction that deletes what is before it.
+ * - P1 `partition.next` is the offset of the next record; offsets are taken under the row's lock, so they are
+ *   gapless and in commit order, and never used again.
+ * - P2 `partition.first` is the first offset still kept; it moves in the transaction that deletes what is
+ *   before it.
  * - P3 `record.appended_at` never falls within a partition (`last_at` remembers), so a time has one offset.
  * - G1 whoever changes members or assignments of a group holds the row of the group.
  * - G2 a partition has one owner at most; another may take it only when `owner` is null.
