@@ -1,9 +1,13 @@
 import { Kafka, logLevel } from 'kafkajs';
+import { vi } from 'vitest';
 import { describeEventLog } from './conformance/index.js';
 import { open } from './open-kafka.js';
 import { ownKafka } from './own-kafka.js';
 
 const brokers = (process.env['KAFKA_BROKERS'] ?? '').split(',');
+
+// A broker of one's own takes its time to start on a busy machine.
+vi.setConfig({ testTimeout: 240_000 });
 
 describeEventLog('Kafka', () => {
   const admin = new Kafka({ brokers, logLevel: logLevel.NOTHING }).admin();

@@ -117,7 +117,7 @@ export class KafkaSubscription implements Subscription, MemberEvents {
     for (const partition of this.#held) this.#still(partition);
     await this.#lane;
     await this.#commit();
-    this.lost();
+    this.lost(true);
     await this.#lane; // the partitions are given back before another member can get them
     await this.#member.stop();
     clearTimeout(this.#commitTimer);
@@ -126,7 +126,7 @@ export class KafkaSubscription implements Subscription, MemberEvents {
   // What happens to the member
 
   joined(consumer: Consumer, partitions: readonly TopicPartition[]): void {
-    this.lost();
+    this.lost(false); // joined without being asked to: the group had gone on without this member
     consumer.pause(byTopic(partitions)); // C2, before this event returns
     this.#consumer = consumer;
     this.#pulse.renew();
@@ -137,9 +137,9 @@ export class KafkaSubscription implements Subscription, MemberEvents {
     if (partitions.length > 0) void this.#inLane(() => this.#assign(partitions, generation));
   }
 
-  lost(): void {
+  lost(orderly: boolean): void {
     const partitions = this.#held;
-    const clean = !this.#unitRunning;
+    const clean = orderly && !this.#unitRunning;
     this.#held = [];
     this.#generation += 1;
     this.#fence.clear();

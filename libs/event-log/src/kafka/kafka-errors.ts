@@ -1,4 +1,4 @@
-import { AuraError, TransientError } from '@aura/platform';
+import { AuraError, TerminalError, TransientError } from '@aura/platform';
 import { RecordRefusedError, UnknownTopicError } from '../errors.js';
 
 /** What the broker never takes, whatever is done about it. */
@@ -7,6 +7,13 @@ const REFUSED = new Set([
   'RECORD_LIST_TOO_LARGE',
   'INVALID_RECORD',
   'INVALID_TIMESTAMP',
+]);
+/** What is asked for in a way that no broker will take. */
+const MISTAKEN = new Set([
+  'INVALID_TOPIC_EXCEPTION',
+  'INVALID_PARTITIONS',
+  'INVALID_CONFIG',
+  'POLICY_VIOLATION',
 ]);
 /**
  * The group goes on without this member until it joins again; its partitions may be somebody else's by now.
@@ -19,9 +26,10 @@ const REJOIN = new Set([...EVICTED, 'REBALANCE_IN_PROGRESS', 'NOT_COORDINATOR_FO
  * none.
  */
 export function protocolType(error: unknown): string | undefined {
-  for (let e = error, depth = 0; e instanceof Error && depth < 8; e = e.cause, depth++) {
-    const { type } = e as Error & { type?: unknown };
+  for (let e = error, depth = 0; e instanceof Error && depth < 8; depth++) {
+    const { type, errors } = e as Error & { type?: unknown; errors?: readonly unknown[] };
     if (typeof type === 'string') return type;
+    e = e.cause ?? errors?.[0];
   }
   return undefined;
 }
@@ -41,9 +49,10 @@ export function toLogError(error: unknown, what: string): Error {
   if (error instanceof AuraError) return error;
   const cause = error instanceof Error ? error : new Error(String(error));
   const message = `${what}: ${cause.message}`;
-  return REFUSED.has(protocolType(cause) ?? '')
-    ? new RecordRefusedError(message, { cause })
-    : new TransientError(message, { cause });
+  const type = protocolType(cause) ?? '';
+  if (REFUSED.has(type)) return new RecordRefusedError(message, { cause });
+  if (MISTAKEN.has(type)) return new TerminalError(message, { cause });
+  return new TransientError(message, { cause });
 }
 
 /** Rejects with a `TransientError` when `promise` takes longer than `ms`. The promise itself goes on. */

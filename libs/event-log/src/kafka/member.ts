@@ -12,7 +12,8 @@ import type { Topics } from './topics.js';
  */
 export interface MemberEvents {
   joined(consumer: Consumer, partitions: readonly TopicPartition[]): void;
-  lost(): void;
+  /** `orderly`: before anybody else could have had them. */
+  lost(orderly: boolean): void;
   batch(payload: EachBatchPayload): Promise<void>;
   /** Records `from`..`to` exist, but not for readers (transaction markers, aborted records, compaction). */
   passedOver(partition: TopicPartition, from: bigint, to: bigint): void;
@@ -158,11 +159,11 @@ export class Member {
       );
       this.events.joined(consumer, assigned);
     });
-    consumer.on(consumer.events.REBALANCING, () => this.events.lost());
+    consumer.on(consumer.events.REBALANCING, () => this.events.lost(true));
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       this.#lastSign = -Infinity;
       this.#failures += 1;
-      this.events.lost();
+      this.events.lost(false);
       this.events.error(toLogError(payload.error, `consuming as ${this.config.group}`));
       end();
     });
@@ -192,7 +193,7 @@ export class Member {
   async #leave(): Promise<void> {
     const consumer = this.#consumer;
     this.#consumer = undefined;
-    this.events.lost();
+    this.events.lost(true);
     if (!consumer) return;
     try {
       await within(STOP_TIMEOUT_MS, `leaving group ${this.config.group}`, consumer.disconnect());

@@ -117,8 +117,7 @@ export class KafkaProducer {
         toLogError(error, 'appending'),
       );
       if (producer instanceof Error) {
-        if (outcome.acknowledged.length === 0 && outcome.failed.length === 0) throw producer;
-        for (const queue of open) outcome.failed.push(...fail(queue, producer, false));
+        giveUp(open, producer, outcome);
         return;
       }
       const failed = await this.#round(producer, byLeader(open), records, deadline, outcome);
@@ -158,14 +157,12 @@ export class KafkaProducer {
     outcome: Outcome,
   ): Promise<void> {
     for (const topic of new Set(queues.map((q) => q.topic))) this.topics.forget(topic);
-    let away: Error | undefined;
-    for (const queue of queues) {
-      const producer =
-        away ?? (await this.#connected(deadline).catch((e: unknown) => toLogError(e, 'appending')));
+    for (const [i, queue] of queues.entries()) {
+      const producer = await this.#connected(deadline).catch((e: unknown) => toLogError(e, 'appending'));
       if (producer instanceof Error) {
-        away = producer; // nobody answers: the other partitions need not find out by themselves
-        outcome.failed.push(...fail(queue, producer, false));
-        continue;
+        // The others need not find out by themselves that nobody answers.
+        giveUp(queues.slice(i), producer, outcome);
+        return;
       }
       try {
         await this.#request(producer, [queue], records, deadline, outcome);
@@ -255,6 +252,15 @@ function toMessage(
   partition: number,
 ): { key: string; value: Buffer; headers: Record<string, string>; partition: number } {
   return { key, value, headers: { ...headers }, partition };
+}
+
+/**
+ * No broker answers: fails what is left. Throws where nothing was told yet: then nothing could be sent at
+ * all.
+ */
+function giveUp(queues: readonly PartitionQueue[], error: Error, outcome: Outcome): void {
+  if (outcome.acknowledged.length === 0 && outcome.failed.length === 0) throw error;
+  for (const queue of queues) outcome.failed.push(...fail(queue, error, false));
 }
 
 function takeAll(queue: PartitionQueue): number[] {
