@@ -1,6 +1,6 @@
-// How an answer about a garment picture compares with the truth. Pure; the rules are those of the labels' description:
-// the first colour is right by name or under a CIEDE2000 of 15; `striped` is right for both directions; what was not
-// found where there is a garment counts as wrong in every score.
+// How an answer about a garment picture compares with the truth. Pure; the rules are those of the labels'
+// description: the first colour is right by name or under a CIEDE2000 of 15; `striped` is right for both
+// directions; what was not found where there is a garment counts as wrong in every score.
 import { differenceCiede2000 } from 'culori';
 
 const distance = differenceCiede2000();
@@ -14,7 +14,10 @@ const PATTERNS = {
   other: 'OTHER',
 };
 
-/** Scores of one picture: numbers 0..1, null where a score has no meaning; `notes` say in words what is not right. */
+/**
+ * Scores of one picture: numbers 0..1, null where a score has no meaning; `notes` say in words what is not
+ * right.
+ */
 export function scorePicture(truth, answer) {
   const present = truth.garment !== null;
   const presence = Number(answer.garment.present === present);
@@ -51,7 +54,9 @@ function firstColour(truth, answer) {
   };
 }
 
-/** F1 of the palettes: a colour is found once by an answer of its name or under 15; the nearest pairs first. */
+/**
+ * F1 of the palettes: a colour is found once by an answer of its name or under 15; the nearest pairs first.
+ */
 function paletteF1(truth, answer) {
   const pairs = truth.colours.flatMap((wanted, w) =>
     answer.palette.map((given, g) => {

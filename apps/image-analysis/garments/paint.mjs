@@ -158,7 +158,10 @@ const shade = (colour, by) => colour.map((c) => c * by);
 const mix = (one, other, t) => one.map((c, k) => c * (1 - t) + other[k] * t);
 const pick = (random, list) => list[Math.floor(random() * list.length)];
 
-/** Backgrounds: each makes a function of the place that gives linear-looking sRGB. `hard` says why one is hard. */
+/**
+ * Backgrounds: each makes a function of the place that gives linear-looking sRGB. `hard` says why one is
+ * hard.
+ */
 export const BACKGROUNDS = {
   'plain wall': (random) => {
     const wall = pick(random, [

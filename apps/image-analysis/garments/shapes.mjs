@@ -1,5 +1,5 @@
-// Outlines of garments laid flat and of things that are none. Unit coordinates: x -1..1 from the middle, y 0 (top)..1.
-// A shape is a closed path of SVG commands; `ratio` is its height over its width (2 units).
+// Outlines of garments laid flat and of things that are none. Unit coordinates: x -1..1 from the middle, y
+// 0 (top)..1. A shape is a closed path of SVG commands; `ratio` is its height over its width (2 units).
 
 const mirror = (points) => [
   ...points,
@@ -122,13 +122,16 @@ export const THINGS = {
     ellipse(w * 0.68, h * 0.42, w * 0.13, w * 0.13) +
     `<path d="M${w * 0.57} ${h * 0.4}L${w * 0.58} ${h * 0.24}L${w * 0.67} ${h * 0.34}Z"/>` +
     `<path d="M${w * 0.69} ${h * 0.34}L${w * 0.78} ${h * 0.24}L${w * 0.79} ${h * 0.4}Z"/>` +
-    `<path d="M${w * 0.2} ${h * 0.62}Q${w * 0.02} ${h * 0.55} ${w * 0.1} ${h * 0.36}" fill="none" stroke="black" stroke-width="${w * 0.05}"/>`,
+    `<path d="M${w * 0.2} ${h * 0.62}Q${w * 0.02} ${h * 0.55} ${w * 0.1} ${h * 0.36}"` +
+    ` fill="none" stroke="black" stroke-width="${w * 0.05}"/>`,
   pebbles: (w, h) =>
     ellipse(w * 0.3, h * 0.6, w * 0.17, h * 0.11) +
     ellipse(w * 0.66, h * 0.52, w * 0.2, h * 0.13) +
     ellipse(w * 0.52, h * 0.78, w * 0.13, h * 0.08),
   leaf: (w, h) =>
-    `<path d="M${w * 0.18} ${h * 0.8}Q${w * 0.2} ${h * 0.25} ${w * 0.82} ${h * 0.2}Q${w * 0.75} ${h * 0.78} ${w * 0.18} ${h * 0.8}Z"/>`,
+    `<path d="M${w * 0.18} ${h * 0.8}Q${w * 0.2} ${h * 0.25} ${w * 0.82} ${h * 0.2}` +
+    `Q${w * 0.75} ${h * 0.78} ${w * 0.18} ${h * 0.8}Z"/>`,
   hills: (w, h) =>
-    `<path d="M0 ${h * 0.62}Q${w * 0.3} ${h * 0.42} ${w * 0.55} ${h * 0.6}T${w} ${h * 0.55}L${w} ${h}L0 ${h}Z"/>`,
+    `<path d="M0 ${h * 0.62}Q${w * 0.3} ${h * 0.42} ${w * 0.55} ${h * 0.6}` +
+    `T${w} ${h * 0.55}L${w} ${h}L0 ${h}Z"/>`,
 };

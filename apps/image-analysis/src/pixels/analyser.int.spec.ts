@@ -6,7 +6,8 @@ import { isShirt, pixels } from '../../test/drawing.js';
 import { Analyser } from './analyser.js';
 import { AnalyserBusyError, AnalysisTimeoutError, UnreadablePictureError } from './errors.js';
 
-// Invariants A1-A4 of analyser.ts, with real worker threads, the real model and real photos (photos/CREDITS.md).
+// Invariants A1-A4 of analyser.ts, with real worker threads, the real model and real photos
+// (photos/CREDITS.md).
 const photo = (file: string): Promise<Buffer> =>
   readFile(new URL(`../../../../photos/${file}`, import.meta.url));
 const PATIENT = { timeLimitMs: 300_000 };
@@ -132,7 +133,7 @@ describe('file formats', () => {
 });
 
 describe('limits', () => {
-  it('A2, A4: ends a loop without end at the time limit, which would hold the caller for ever; a new thread follows', async () => {
+  it('A2, A4: ends an endless loop in time, its caller free, the next on a new thread', async () => {
     const hanging = new Analyser({ threads: 1, timeLimitMs: 1_500, worker: HANGING });
     for (let round = 0; round < 2; round++)
       await expect(hanging.analyse(Buffer.from('hang'))).rejects.toBeInstanceOf(AnalysisTimeoutError);

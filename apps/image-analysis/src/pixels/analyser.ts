@@ -35,8 +35,9 @@ export class Analyser {
 
   /**
    * Analyses one picture; `bytes` may be changed or reused as soon as this has returned its promise. Throws
-   * `UnreadablePictureError` (terminal), `AnalysisTimeoutError` and `AnalyserBusyError` (transient), and the signal's
-   * reason where the caller aborts. Loading the model makes a thread's first analysis some 300 ms slower.
+   * `UnreadablePictureError` (terminal), `AnalysisTimeoutError` and `AnalyserBusyError` (transient), and
+   * the signal's reason where the caller aborts. Loading the model makes a thread's first analysis some 300
+   * ms slower.
    */
   async analyse(bytes: Uint8Array, signal?: AbortSignal): Promise<Analysis> {
     const copy = Uint8Array.from(bytes);

@@ -1,8 +1,9 @@
 /**
  * What the analyser says of one picture; the same shape as the event `image-analysis.PhotoAnalysed`.
  *
- * Shares, confidences, brightness and contrast are 0..1. `Lab` is **OKLab** (Björn Ottosson, 2020; D65): `l` is 0..1,
- * `a` and `b` are about -0.4..0.4. Boxes are pixels of the upright picture, right and bottom exclusive.
+ * Shares, confidences, brightness and contrast are 0..1. `Lab` is **OKLab** (Björn Ottosson, 2020; D65):
+ * `l` is 0..1, `a` and `b` are about -0.4..0.4. Boxes are pixels of the upright picture, right and bottom
+ * exclusive.
  */
 export interface Analysis {
   readonly garment: { readonly present: boolean; readonly box: Box | null };

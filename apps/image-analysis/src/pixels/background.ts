@@ -3,8 +3,9 @@ import { quantile, type LabImage } from './colour.js';
 import { boxSums, components, erode, fillHoles, fromPixels, majority, maskOf, type Mask } from './mask.js';
 
 /**
- * Finds what lies on a background, from nothing but the picture's border: the border is taken as background, its
- * colours and roughness are learnt, and what differs is the object. Needs a border that is mostly background.
+ * Finds what lies on a background, from nothing but the picture's border: the border is taken as
+ * background, its colours and roughness are learnt, and what differs is the object. Needs a border that is
+ * mostly background.
  */
 
 /** Width of the border, as a share of the shorter side. */
@@ -22,7 +23,9 @@ const COLOURS = 3;
 const ROUGHNESS_RADIUS = 3;
 const LEAST_SCORE = 2.4;
 
-/** The object's mask, and how strange its pixels are to the border (in its own standard deviations; median). */
+/**
+ * The object's mask, and how strange its pixels are to the border (in its own standard deviations; median).
+ */
 export interface Foreground {
   readonly mask: Mask;
   readonly strangeness: number;
@@ -66,7 +69,10 @@ function borderOf(width: number, height: number): number[] {
   return pixels;
 }
 
-/** l, a, b (smoothed, the light's slope over the border taken off) and the roughness around, for every pixel. */
+/**
+ * l, a, b (smoothed, the light's slope over the border taken off) and the roughness around, for every
+ * pixel.
+ */
 function featuresOf(image: LabImage): Float32Array {
   const { width, height } = image;
   const features = new Float32Array(width * height * FEATURES);
@@ -153,7 +159,10 @@ function withoutRim(mask: Mask, features: Float32Array, kinds: readonly Kind[]):
   return maskOf(mask.width, mask.height, (i) => mask.at[i] === 1 && stays(i));
 }
 
-/** Distance of a pixel to the nearest kind of background by its first `count` features, in standard deviations. */
+/**
+ * Distance of a pixel to the nearest kind of background by its first `count` features, in standard
+ * deviations.
+ */
 function strangeness(features: Float32Array, i: number, kinds: readonly Kind[], count: number): number {
   let least = Number.POSITIVE_INFINITY;
   for (const { mean, deviation } of kinds) {

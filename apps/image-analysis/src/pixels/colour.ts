@@ -15,7 +15,10 @@ export interface LabImage {
   readonly b: Float32Array;
 }
 
-/** OKLab of one sRGB colour given in bytes (Ottosson, "A perceptual color space for image processing", 2020). */
+/**
+ * OKLab of one sRGB colour given in bytes (Ottosson, "A perceptual color space for image processing",
+ * 2020).
+ */
 export function oklab(red: number, green: number, blue: number): Lab {
   const r = LINEAR[red] ?? 0;
   const g = LINEAR[green] ?? 0;

@@ -2,8 +2,8 @@ import { polar, type LabImage } from './colour.js';
 import { area, boxOf, components, fromPixels, majority, maskOf, minus, type Mask } from './mask.js';
 
 /**
- * Takes what is not clothes away from a person: head, skin, hair. By colour and by outline only, so a cloth of the
- * skin's own hue can be hurt; the rules below say where they hold back.
+ * Takes what is not clothes away from a person: head, skin, hair. By colour and by outline only, so a cloth
+ * of the skin's own hue can be hurt; the rules below say where they hold back.
  */
 
 /** Hue, chroma and lightness of human skin in OKLab, all tones, fair light. */

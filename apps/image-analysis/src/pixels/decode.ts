@@ -27,9 +27,9 @@ export interface Picture {
 export class NotAPicture extends Error {}
 
 /**
- * Reads JPEG, PNG or WebP (the first frame of an animated one), applies the EXIF rotation, converts to sRGB and scales
- * down. Throws `NotAPicture`. Memory: the decoder streams rows where the format allows it, so a large picture costs a few
- * rows, not its area; `MAX_PIXELS` bounds the rest.
+ * Reads JPEG, PNG or WebP (the first frame of an animated one), applies the EXIF rotation, converts to sRGB
+ * and scales down. Throws `NotAPicture`. Memory: the decoder streams rows where the format allows it, so a
+ * large picture costs a few rows, not its area; `MAX_PIXELS` bounds the rest.
  */
 export async function decode(bytes: Uint8Array): Promise<Picture> {
   try {

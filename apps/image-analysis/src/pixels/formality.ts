@@ -8,8 +8,8 @@ const LOUD_CHROMA = 0.13;
 const LEVELS = ['CASUAL', 'SMART_CASUAL', 'BUSINESS', 'FORMAL'] as const;
 
 /**
- * How formal the colours and the pattern look: a guess from two signs only, never from cut, cloth or occasion, so it
- * never says FORMAL by itself. Each point up or down carries its reason.
+ * How formal the colours and the pattern look: a guess from two signs only, never from cut, cloth or
+ * occasion, so it never says FORMAL by itself. Each point up or down carries its reason.
  */
 export function formalityOf(
   palette: readonly PaletteColour[],

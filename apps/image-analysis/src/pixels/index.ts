@@ -17,7 +17,10 @@ export { AnalyserBusyError, AnalysisTimeoutError, UnreadablePictureError } from 
 
 let shared: Analyser | undefined;
 
-/** Analyses one picture on the process's own analyser, made with default limits when first used. See `Analyser`. */
+/**
+ * Analyses one picture on the process's own analyser, made with default limits when first used. See
+ * `Analyser`.
+ */
 export function analyse(bytes: Buffer, signal?: AbortSignal): Promise<Analysis> {
   shared ??= new Analyser();
   return shared.analyse(bytes, signal);

@@ -11,7 +11,10 @@ export interface Light {
 const NEUTRAL = 0.018;
 const clamp = (value: number): number => Math.min(1, Math.max(0, value));
 
-/** Brightness, contrast and temperature of the pixels: lightness of OKLab, and its blue-to-yellow axis with some red. */
+/**
+ * Brightness, contrast and temperature of the pixels: lightness of OKLab, and its blue-to-yellow axis with
+ * some red.
+ */
 export function lightOf(image: LabImage, pixels: ArrayLike<number>): Light {
   const list = Array.from(pixels);
   if (list.length === 0) return { brightness: 0, contrast: 0, temperature: 'NEUTRAL' };

@@ -47,7 +47,10 @@ export function boxOfPixels(pixels: Int32Array, width: number): Box | null {
   return { left, top, right, bottom };
 }
 
-/** Sums over any rectangle in constant time (Crow, "Summed-area tables", 1984): `sum(x0, y0, x1, y1)`, ends exclusive. */
+/**
+ * Sums over any rectangle in constant time (Crow, "Summed-area tables", 1984): `sum(x0, y0, x1, y1)`, ends
+ * exclusive.
+ */
 export function boxSums(values: ArrayLike<number>, width: number, height: number) {
   const sums = new Float64Array((width + 1) * (height + 1));
   for (let y = 0; y < height; y++) {

@@ -2,8 +2,8 @@ import { differenceCiede2000 } from 'culori';
 import type { ColourName, Lab } from './analysis.js';
 
 /**
- * Where each name lies, as sRGB: a name is a region, so most have several examples (fresh, faded, in shade). The nearest
- * example by CIEDE2000 (Sharma, Wu, Dalal, 2005) gives the name.
+ * Where each name lies, as sRGB: a name is a region, so most have several examples (fresh, faded, in
+ * shade). The nearest example by CIEDE2000 (Sharma, Wu, Dalal, 2005) gives the name.
  */
 const EXAMPLES: Readonly<Record<ColourName, readonly string[]>> = {
   black: ['#0a0a0a', '#1e1e1e', '#2a2a2c', '#1a1614'],

@@ -10,7 +10,10 @@ const MOST_POINTS = 6000;
 const FIRST_CLUSTERS = 9;
 /** Light and folds change a cloth's lightness, hardly its hue: lightness counts for less while clustering. */
 const LIGHTNESS_WEIGHT = 0.6;
-/** CIEDE2000 under which two clusters are one cloth; Kl = 2 as the textile industry has it, for the same reason. */
+/**
+ * CIEDE2000 under which two clusters are one cloth; Kl = 2 as the textile industry has it, for the same
+ * reason.
+ */
 const ONE_CLOTH = 9;
 const clothDistance = differenceCiede2000(2, 1, 1);
 /** A smaller share is a button, a seam or an edge. */
@@ -22,7 +25,10 @@ interface Group {
   readonly lab: Lab;
 }
 
-/** The colours inside `mask`, by falling share. Edges of the mask, where cloth and background mix, are left out. */
+/**
+ * The colours inside `mask`, by falling share. Edges of the mask, where cloth and background mix, are left
+ * out.
+ */
 export function paletteOf(image: LabImage, mask: Mask, pattern: PatternKind): PaletteColour[] {
   const inner = erode(mask, 1);
   const all = pixelsOf(area(inner) > area(mask) / 3 ? inner : mask);
@@ -98,7 +104,10 @@ function withoutMixtures(groups: readonly Group[]): Group[] {
   return bySize(result);
 }
 
-/** In a check, where two stripes cross lies a tone half-way between the dyes: half of it belongs to each of them. */
+/**
+ * In a check, where two stripes cross lies a tone half-way between the dyes: half of it belongs to each of
+ * them.
+ */
 function withoutCrossings(groups: Group[]): Group[] {
   for (const middle of groups) {
     const others = groups.filter((g) => g !== middle && g.pixels.length > 0.3 * middle.pixels.length);

@@ -5,15 +5,19 @@ import { signalOf, type Signal } from './signal.js';
 
 type Pattern = Analysis['pattern'];
 
-/** Plain unless there is evidence: OKLab distance between the pattern's two tones below which it is folds and noise. */
+/**
+ * Plain unless there is evidence: OKLab distance between the pattern's two tones below which it is folds
+ * and noise.
+ */
 const LEAST_CONTRAST = 0.07;
 const ANGLE_STEP = 5;
 const FEWEST_TURNS = 5;
 const FEWEST_DOTS = 6;
 
 /**
- * Kind of pattern inside the mask, by structure: how much of the signal its averages along each direction explain
- * (stripes: one direction; checks: two at right angles), and whether it falls into small round islands (dots).
+ * Kind of pattern inside the mask, by structure: how much of the signal its averages along each direction
+ * explain (stripes: one direction; checks: two at right angles), and whether it falls into small round
+ * islands (dots).
  */
 export function patternOf(image: LabImage, mask: Mask): Pattern {
   const size = area(mask);
@@ -28,7 +32,9 @@ export function patternOf(image: LabImage, mask: Mask): Pattern {
 export interface Evidence {
   readonly contrast: number;
   readonly bimodality: number;
-  /** Share of the variance that the averages along the best direction explain, and along the one across it. */
+  /**
+   * Share of the variance that the averages along the best direction explain, and along the one across it.
+   */
   readonly along: number;
   readonly across: number;
   /** How often the average turns from one tone to the other along the best direction. */
@@ -92,7 +98,10 @@ function turnsOf(sums: Float64Array, counts: Int32Array, variance: number): numb
   return turns;
 }
 
-/** The islands of the rarer tone: how many of like size, the share of them that is round, and their share of the cloth. */
+/**
+ * The islands of the rarer tone: how many of like size, the share of them that is round, and their share of
+ * the cloth.
+ */
 function dotsOf(signal: Signal, region: Mask, pixels: Int32Array): Evidence['dots'] {
   const high = maskOf(
     region.width,
@@ -128,7 +137,10 @@ function isRound(part: Int32Array, width: number): boolean {
 /** How far above its border a value is: 0 at it, 1 at twice of it. */
 const clear = (value: number, border: number): number => Math.min(1, Math.max(0, value / border - 1));
 
-/** From evidence to a kind. Pure; the confidence grows with the distance to the nearest border of the decision. */
+/**
+ * From evidence to a kind. Pure; the confidence grows with the distance to the nearest border of the
+ * decision.
+ */
 export function decide(evidence: Evidence): Pattern {
   const { contrast, along, across, turns, dots, bimodality } = evidence;
   if (contrast < LEAST_CONTRAST)

@@ -8,11 +8,12 @@ import type { CompiledModel } from '@litertjs/core';
 import { MODEL_SIDE } from './decode.js';
 
 /**
- * Where a person is: MediaPipe's selfie segmenter (models/NOTICE.md), run by LiteRT's wasm. Meant for worker threads: the
- * runtime wants a browser's worker, and what it lacks in Node is put on this thread's `globalThis`.
+ * Where a person is: MediaPipe's selfie segmenter (models/NOTICE.md), run by LiteRT's wasm. Meant for
+ * worker threads: the runtime wants a browser's worker, and what it lacks in Node is put on this thread's
+ * `globalThis`.
  *
- * P1 the same bytes give the same map on every machine: the build without relaxed SIMD is taken, whose rounding the
- *    wasm standard fixes, and one thread does the sums.
+ * P1 the same bytes give the same map on every machine: the build without relaxed SIMD is taken, whose
+ *    rounding the wasm standard fixes, and one thread does the sums.
  */
 export type PersonMap = (rgb: Uint8Array) => Promise<Float32Array>;
 
@@ -22,7 +23,10 @@ const RUNTIME = join(dirname(require.resolve('@litertjs/core/package.json')), 'w
 /** P1. */
 const LOADER = 'litert_wasm_compat_internal.js';
 
-/** Loads the model once; the function that it gives takes `MODEL_SIDE` squared RGB and returns 0..1 for each pixel. */
+/**
+ * Loads the model once; the function that it gives takes `MODEL_SIDE` squared RGB and returns 0..1 for each
+ * pixel.
+ */
 export async function loadPersonMap(): Promise<PersonMap> {
   const { loadLiteRt, loadAndCompile, Tensor } = await import('@litertjs/core');
   const model = await quietly(async (): Promise<CompiledModel> => {

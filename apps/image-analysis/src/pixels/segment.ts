@@ -18,7 +18,10 @@ const LEAST_SKIN = 0.012;
 const MOST_SKIN = 0.8;
 const IN_ONE_PART = 0.28;
 
-/** Decides where the garment is, from the surest evidence to the least: transparency, a person, a lone object. */
+/**
+ * Decides where the garment is, from the surest evidence to the least: transparency, a person, a lone
+ * object.
+ */
 export function garmentOf(picture: Picture, image: LabImage, person: Float32Array): Garment | null {
   const cutOut = cutOutOf(picture);
   if (cutOut !== null) return { mask: cutOut, seen: 'cut-out' };
@@ -40,8 +43,8 @@ function cutOutOf({ alpha, width, height }: Picture): Mask | null {
 }
 
 /**
- * The person of the segmenter's map, or null. The model also fires on cats, cups and shoes: a person is believed only
- * where the map is sure of its outline and some skin shows.
+ * The person of the segmenter's map, or null. The model also fires on cats, cups and shoes: a person is
+ * believed only where the map is sure of its outline and some skin shows.
  */
 export function personOf(image: LabImage, map: Float32Array): Mask | null {
   const { width, height } = image;
@@ -61,7 +64,10 @@ export function personOf(image: LabImage, map: Float32Array): Mask | null {
   return showsSkin(image, mask) ? mask : null;
 }
 
-/** Whether some of the mask is skin as a person shows it: skin and the rest in few large parts, not woven into each other. */
+/**
+ * Whether some of the mask is skin as a person shows it: skin and the rest in few large parts, not woven
+ * into each other.
+ */
 function showsSkin(image: LabImage, mask: Mask): boolean {
   const inner = erode(mask, 1);
   const skin = skinOf(image, inner);

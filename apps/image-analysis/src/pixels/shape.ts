@@ -77,7 +77,10 @@ function ellipse(mask: Mask, size: number): number {
 const TILTS = [0, -5, 5, -10, 10, -15, 15, -20, 20, -25, 25];
 const ENOUGH_POINTS = 1500;
 
-/** Best overlap with the mirror image over an axis through the centre of mass that is at most 25 degrees from upright. */
+/**
+ * Best overlap with the mirror image over an axis through the centre of mass that is at most 25 degrees
+ * from upright.
+ */
 function symmetry(mask: Mask, size: number): number {
   const { x, y } = momentsOf(mask, size);
   const all = pixelsOf(mask);

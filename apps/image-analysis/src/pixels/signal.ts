@@ -2,8 +2,9 @@ import type { LabImage } from './colour.js';
 import { boxSums, type Mask } from './mask.js';
 
 /**
- * The cloth's pattern as one number per pixel: the strongest axis of colour change once light, folds and the
- * differences between garments (whatever is slower than `radius`) are taken off. Zero mean in any neighbourhood.
+ * The cloth's pattern as one number per pixel: the strongest axis of colour change once light, folds and
+ * the differences between garments (whatever is slower than `radius`) are taken off. Zero mean in any
+ * neighbourhood.
  */
 export interface Signal {
   readonly values: Float32Array;

@@ -1,6 +1,6 @@
 /**
- * A bounded number of places and a bounded queue before them, first come first served. Kept apart from the worker pool
- * so that an analysis' time limit begins with its turn, not with its wait.
+ * A bounded number of places and a bounded queue before them, first come first served. Kept apart from the
+ * worker pool so that an analysis' time limit begins with its turn, not with its wait.
  */
 export class Turns {
   readonly #places: number;
@@ -14,8 +14,8 @@ export class Turns {
   }
 
   /**
-   * Resolves to true when a place is free; whoever has got one must `leave()`. False at once where the queue is full.
-   * An aborted `signal` rejects with its reason and gives the place in the queue up.
+   * Resolves to true when a place is free; whoever has got one must `leave()`. False at once where the
+   * queue is full. An aborted `signal` rejects with its reason and gives the place in the queue up.
    */
   async enter(signal?: AbortSignal): Promise<boolean> {
     signal?.throwIfAborted();

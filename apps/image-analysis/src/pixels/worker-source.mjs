@@ -1,5 +1,5 @@
-// Starts worker.ts where only sources exist (tests): Node strips the types, and `.js` in an import means the `.ts` beside
-// it. The build has worker.js instead and never loads this file.
+// Starts worker.ts where only sources exist (tests): Node strips the types, and `.js` in an import means
+// the `.ts` beside it. The build has worker.js instead and never loads this file.
 import { registerHooks } from 'node:module';
 
 registerHooks({
