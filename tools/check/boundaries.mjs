@@ -22,6 +22,7 @@ export const ALLOWED = {
   schemas: ['lib:contracts'],
   app: [...LIBS.map((scope) => `lib:${scope}`), 'schemas'],
   local: [...LIBS.map((scope) => `lib:${scope}`), 'schemas', 'app', 'tools'],
+  e2e: [...LIBS.map((scope) => `lib:${scope}`), 'schemas', 'app', 'local', 'tools'],
   tools: [...LIBS.map((scope) => `lib:${scope}`), 'schemas', 'app'],
 };
 

@@ -6,7 +6,7 @@ import { CLONE } from './sources.mjs';
  * @typedef {object} Project
  * @property {string} path folder, relative to the clone
  * @property {string} name package name
- * @property {string} kind `lib:<scope>`, `app`, `local`, `schemas` or `tools`
+ * @property {string} kind `lib:<scope>`, `app`, `local`, `schemas`, `tools` or `e2e`
  * @property {any} manifest its package.json
  */
 
@@ -17,7 +17,7 @@ export function workspace(root = CLONE) {
     ...under('libs').map((name) => `libs/${name}`),
     ...under('apps').map((name) => `apps/${name}`),
   ];
-  return [...paths, 'schemas', 'tools']
+  return [...paths, 'schemas', 'tools', 'e2e']
     .filter((path) => existsSync(join(root, path, 'package.json')))
     .map((path) => {
       const manifest = JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8'));

@@ -11,7 +11,7 @@ export function projects(clone) {
     (existsSync(join(clone, folder)) ? readdirSync(join(clone, folder)) : []).map(
       (name) => `${folder}/${name}`,
     );
-  return [...under('libs'), ...under('apps'), 'schemas'].filter((path) =>
+  return [...under('libs'), ...under('apps'), 'schemas', 'e2e'].filter((path) =>
     existsSync(join(clone, path, 'tsconfig.lib.json')),
   );
 }

@@ -1,0 +1,19 @@
+export type Role = 'orders' | 'stock' | 'naive-stock';
+
+export type LogSettings =
+  | { readonly kind: 'postgres'; readonly url: string }
+  | { readonly kind: 'kafka'; readonly brokers: readonly string[]; readonly registryUrl: string };
+
+/** What a process of the crash tests is told, as JSON in `CRASH_TEST_SERVICE`. */
+export interface ServiceSettings {
+  readonly role: Role;
+  readonly databaseUrl: string;
+  readonly log: LogSettings;
+}
+
+export type ToService = 'stop-load' | 'stop';
+
+export type FromService =
+  | { readonly kind: 'ready' }
+  /** Orders whose COMMIT was acknowledged. */
+  | { readonly kind: 'committed'; readonly ids: readonly string[] };

@@ -1,0 +1,4 @@
+import { describe } from 'vitest';
+import { itKeepsTheLedger } from './crash-ledger.js';
+
+describe('the crash ledger over the log in Postgres', () => itKeepsTheLedger('postgres'));

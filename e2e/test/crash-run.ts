@@ -1,0 +1,159 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { settled, type Seeded } from '@aura/testing';
+import { ensureDatabase } from '@aura/tools/postgres';
+import type { LogSettings, Role } from '../src/settings.js';
+import { ORDERS_TABLES, STOCK_TABLES } from '../src/tables.js';
+import { readLedger, rowsOf } from './books.js';
+import type { Ledger } from './ledger.js';
+import { ownKafka, ownPostgres, type OwnServer } from './own-servers.js';
+import { ServiceProcess } from './service-process.js';
+import { letFall, planStorm, type Victim } from './storm.js';
+
+/** A crash takes seconds to recover from; a busy machine more. Only a service that hangs takes this long. */
+const PATIENCE = { withinMs: 120_000, everyMs: 50 };
+
+export interface CrashRunOptions {
+  readonly log: 'postgres' | 'kafka';
+  /** One process each. */
+  readonly stocks: readonly Extract<Role, 'stock' | 'naive-stock'>[];
+}
+
+/** Two services under load, their databases and their log, all of it to be crashed. */
+export class CrashRun {
+  readonly acknowledged: string[] = [];
+  readonly stocks: readonly ServiceProcess[];
+  readonly orders: ServiceProcess;
+  readonly crashes = new Map<string, number>();
+
+  private constructor(
+    readonly folder: string,
+    private readonly servers: readonly OwnServer[],
+    private readonly urls: { readonly orders: string; readonly stock: string },
+    log: LogSettings,
+    stocks: CrashRunOptions['stocks'],
+  ) {
+    this.orders = new ServiceProcess({
+      name: 'orders',
+      folder,
+      settings: { role: 'orders', databaseUrl: urls.orders, log },
+      onCommitted: (ids) => this.acknowledged.push(...ids),
+    });
+    this.stocks = stocks.map((role, index) => {
+      const settings = { role, databaseUrl: urls.stock, log };
+      return new ServiceProcess({ name: `stock-${index + 1}`, folder, settings });
+    });
+  }
+
+  static async open({ log, stocks }: CrashRunOptions): Promise<CrashRun> {
+    const servers: OwnServer[] = [];
+    try {
+      const postgres = await ownPostgres('the services’ Postgres');
+      servers.push(postgres);
+      const orders = await ensureDatabase(postgres.url, { name: 'orders' });
+      const stock = await ensureDatabase(postgres.url, { name: 'stock' });
+      await rowsOf(orders, ORDERS_TABLES);
+      await rowsOf(stock, STOCK_TABLES);
+      const settings = await openLog(log, servers);
+      const folder = mkdtempSync(join(tmpdir(), 'aura-crash-run-'));
+      const run = new CrashRun(folder, servers, { orders, stock }, settings, stocks);
+      for (const service of run.services) service.start();
+      return run;
+    } catch (error) {
+      await Promise.allSettled(servers.map((server) => server.dispose()));
+      throw error;
+    }
+  }
+
+  get services(): readonly ServiceProcess[] {
+    return [this.orders, ...this.stocks];
+  }
+
+  /** Crashes everything, in rounds; after each the services have to get on with their work. */
+  async storm(random: Seeded, rounds: number): Promise<void> {
+    await this.progress(50);
+    for (const round of planStorm(random, this.#victims(), rounds)) {
+      await letFall(round);
+      if (round.progress > 0) await this.progress(round.progress);
+    }
+  }
+
+  /** Resolves when so many more answers have been applied: a way there and back for each. */
+  async progress(answers: number): Promise<void> {
+    const before = await settled('the orders’ database answers', () => this.#answers(), PATIENCE);
+    await settled(
+      `${answers} more answers than ${before.count}`,
+      async () => (await this.#answers()).count >= before.count + answers,
+      PATIENCE,
+    );
+  }
+
+  /** Ends the load and waits until nothing is under way; then stops the services in good order. */
+  async quiet(): Promise<Ledger> {
+    this.orders.tell('stop-load');
+    const isQuiet = async (): Promise<boolean> => nothingUnderWay(await this.ledger());
+    // What is still missing then, the ledger names better than a wait that is over.
+    await settled('all is quiet', isQuiet, PATIENCE).catch(() => undefined);
+    for (const service of this.services) await service.stop();
+    return this.ledger();
+  }
+
+  ledger(): Promise<Ledger> {
+    return readLedger(this.urls, this.acknowledged);
+  }
+
+  /** Ends everything, whatever state it is in. The logs stay where the run did not go well. */
+  async close(wentWell: boolean): Promise<void> {
+    await Promise.allSettled(this.services.map((service) => service.kill()));
+    await Promise.allSettled(this.servers.map((server) => server.dispose()));
+    if (wentWell) rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  async #answers(): Promise<{ count: number }> {
+    const [row] = await rowsOf<{ count: number }>(this.urls.orders, 'select count(*)::int from answer');
+    return row as { count: number };
+  }
+
+  #victims(): Victim[] {
+    const services = this.services.map((service) => ({
+      name: service.name,
+      crash: () => service.kill(),
+      start: async () => service.start(),
+    }));
+    return [...services, ...this.servers].map((victim) => ({
+      name: victim.name,
+      start: () => victim.start(),
+      crash: async () => {
+        this.crashes.set(victim.name, (this.crashes.get(victim.name) ?? 0) + 1);
+        await victim.crash();
+      },
+    }));
+  }
+}
+
+function nothingUnderWay({ causes, effects, taken, packed, packedAnswers, leftovers }: Ledger): boolean {
+  return (
+    leftovers.length === 0 &&
+    distinct(effects) >= causes.length &&
+    distinct(taken) >= causes.length &&
+    distinct(packedAnswers) >= distinct(packed)
+  );
+}
+
+function distinct(rows: readonly { readonly id: string }[]): number {
+  return new Set(rows.map(({ id }) => id)).size;
+}
+
+async function openLog(kind: CrashRunOptions['log'], servers: OwnServer[]): Promise<LogSettings> {
+  if (kind === 'postgres') {
+    const server = await ownPostgres('the log’s Postgres');
+    servers.push(server);
+    return { kind, url: await ensureDatabase(server.url, { name: 'event_log' }) };
+  }
+  const registryUrl = process.env['SCHEMA_REGISTRY_URL'];
+  if (!registryUrl) throw new Error('SCHEMA_REGISTRY_URL is not set: run the tests through `npm test`');
+  const server = await ownKafka('the broker');
+  servers.push(server);
+  return { kind, brokers: server.brokers, registryUrl };
+}

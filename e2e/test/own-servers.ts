@@ -1,0 +1,58 @@
+import { chmodSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startKafka, startTestKafka } from '@aura/tools/kafka';
+import { postgresStatus, startPostgres, stopPostgres } from '@aura/tools/postgres';
+import { settled } from '@aura/testing';
+
+/** A server that a test crashes and brings back, at the same address with the same data. */
+export interface OwnServer {
+  readonly name: string;
+  crash(): Promise<void>;
+  start(): Promise<void>;
+  /** Ends it and throws its data away. */
+  dispose(): Promise<void>;
+}
+
+export interface OwnPostgres extends OwnServer {
+  readonly url: string;
+}
+
+/**
+ * A Postgres of one test's own. Its crash is an immediate shutdown: no checkpoint, connections cut, recovery at the next
+ * start. fsync is off: the operating system lives on, so what was written stays written.
+ */
+export async function ownPostgres(name: string): Promise<OwnPostgres> {
+  // The prefix of test servers: what a killed test run leaves is swept by the next one.
+  const dir = mkdtempSync(join(tmpdir(), 'aura-test-pg-'));
+  chmodSync(dir, 0o755); // the server's user must get in
+  const { url, port } = await startPostgres({ dir, durable: false });
+  return {
+    name,
+    url,
+    async crash() {
+      const pid = postgresStatus({ dir })?.pid;
+      if (pid === undefined) throw new Error(`${name} does not run`);
+      process.kill(pid, 'SIGQUIT');
+      await settled(`${name} has stopped`, () => !postgresStatus({ dir })?.running);
+    },
+    start: async () => void (await startPostgres({ dir, port, durable: false })),
+    dispose: async () => void (await stopPostgres({ dir, remove: true })),
+  };
+}
+
+export interface OwnKafka extends OwnServer {
+  readonly brokers: readonly string[];
+}
+
+/** A broker of one test's own, without a registry. Its crash is SIGKILL. */
+export async function ownKafka(name: string): Promise<OwnKafka> {
+  const kafka = await startTestKafka({ registry: false });
+  return {
+    name,
+    brokers: kafka.brokers.split(','),
+    crash: async () => void (await kafka.kill()),
+    start: async () => void (await startKafka({ dir: kafka.dir, registry: false })),
+    dispose: async () => void (await kafka.stop()),
+  };
+}

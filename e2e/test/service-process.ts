@@ -1,0 +1,72 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import type { FromService, ServiceSettings, ToService } from '../src/settings.js';
+import { CLONE } from './clone.js';
+
+const MAIN = join(CLONE, 'e2e/dist/main.js');
+
+export interface ServiceProcessOptions {
+  readonly name: string;
+  readonly settings: ServiceSettings;
+  /** Where its log goes: `<name>.log`. */
+  readonly folder: string;
+  onCommitted?(ids: readonly string[]): void;
+}
+
+/** One service as a process of its own, again and again: what was compiled, killed as `kill -9` does. */
+export class ServiceProcess {
+  #child: ChildProcess | undefined;
+  #exited: Promise<unknown> | undefined;
+  #expected = false;
+  kills = 0;
+  /** How it ended where nobody had asked it to. A service survives whatever happens around it. */
+  readonly deaths: string[] = [];
+
+  constructor(private readonly options: ServiceProcessOptions) {}
+
+  get name(): string {
+    return this.options.name;
+  }
+
+  /** Starts it; does not wait until it is ready: it has to come up whatever is away. */
+  start(): void {
+    const { name, settings, folder } = this.options;
+    const log = openSync(join(folder, `${name}.log`), 'a');
+    const child = fork(MAIN, {
+      execArgv: ['--enable-source-maps'],
+      env: { ...process.env, NODE_ENV: 'production', CRASH_TEST_SERVICE: JSON.stringify(settings) },
+      stdio: ['ignore', log, log, 'ipc'],
+    });
+    closeSync(log);
+    this.#expected = false;
+    this.#child = child;
+    child.on('message', (message: FromService) => {
+      if (message.kind === 'committed') this.options.onCommitted?.(message.ids);
+    });
+    child.on('exit', (code, signal) => {
+      if (!this.#expected) this.deaths.push(`${name} ended by itself: ${code ?? signal}`);
+    });
+    this.#exited = once(child, 'exit');
+  }
+
+  async kill(): Promise<void> {
+    this.#expected = true;
+    this.kills++;
+    this.#child?.kill('SIGKILL');
+    await this.#exited;
+  }
+
+  tell(message: ToService): void {
+    this.#child?.send(message, () => undefined); // one that was killed hears nothing
+  }
+
+  /** Stops it in good order; gives its exit code. */
+  async stop(): Promise<number | null> {
+    this.#expected = true;
+    this.tell('stop');
+    await this.#exited;
+    return this.#child?.exitCode ?? null;
+  }
+}
