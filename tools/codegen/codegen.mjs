@@ -1,8 +1,8 @@
 // node tools/codegen/codegen.mjs             writes schemas/src/generated/*.ts and schemas/src/index.ts
 // node tools/codegen/codegen.mjs --check     writes nothing; fails where what it would write differs
-// node tools/codegen/codegen.mjs --release   writes, and notes all schemas in schemas/released.json: frozen from then on
-// Needs libs/contracts built (`nx run @aura/schemas:codegen` does that first): compatibility is decided by the same code
-// that the embedded registry runs.
+// node tools/codegen/codegen.mjs --release   writes, and notes all schemas in schemas/released.json: frozen
+// from then on Needs libs/contracts built (`nx run @aura/schemas:codegen` does that first): compatibility
+// is decided by the same code that the embedded registry runs.
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';

@@ -1,6 +1,6 @@
 /**
- * The parts of @aura/contracts that codegen decides by. Not imported from there, not even as types: every project's
- * configuration depends on tools, so that tools can depend on no lib.
+ * The parts of @aura/contracts that codegen decides by. Not imported from there, not even as types: every
+ * project's configuration depends on tools, so that tools can depend on no lib.
  */
 export interface ContractsLibrary {
   fingerprintOf(schema: never): string;

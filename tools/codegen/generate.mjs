@@ -7,10 +7,11 @@ import { readSchemaFiles } from './schema-files.mjs';
 import { eventSource } from './typescript.mjs';
 
 export const CURE = 'npx nx run @aura/schemas:codegen';
-const HEADER = `// Generated from schemas/ by tools/codegen. Do not edit: change the schema and run \`${CURE}\`.\n`;
+const HEADER = `// Generated from schemas/ by tools/codegen. Change the schema instead, then: ${CURE}\n`;
 
 /**
- * Checks all schemas of `folder`, then writes or compares what follows from them. With problems nothing is written.
+ * Checks all schemas of `folder`, then writes or compares what follows from them. With problems nothing is
+ * written.
  */
 export async function generate({ folder, mode, contracts }) {
   const { files, problems } = readSchemaFiles(folder);

@@ -1,4 +1,5 @@
-// Reads schemas/<service>/<Event>.v<N>.avsc and checks what one file alone can say. Errors name file, field and reason.
+// Reads schemas/<service>/<Event>.v<N>.avsc and checks what one file alone can say. Errors name file, field
+// and reason.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 

@@ -1,5 +1,6 @@
-// One event's schema -> TypeScript: what a reader gets (`PhotoAnalysed`), what a publisher gives where that differs
-// (`PhotoAnalysedInput`: fields with a default may be left out), nested types named after the event, and its token.
+// One event's schema -> TypeScript: what a reader gets (`PhotoAnalysed`), what a publisher gives where that
+// differs (`PhotoAnalysedInput`: fields with a default may be left out), nested types named after the
+// event, and its token.
 
 const PRIMITIVES = {
   null: 'null',

@@ -38,7 +38,10 @@ interface Answer {
   body: Record<string, unknown>;
 }
 
-async function post(body: FormData | string | undefined, headers: Record<string, string> = {}): Promise<Answer> {
+async function post(
+  body: FormData | string | undefined,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
   const response = await fetch(`${service.url}/photos`, {
     method: 'POST',
     ...(body ? { body } : {}),
@@ -84,7 +87,10 @@ it('keeps a photo and raises its event, and says where the analysis is', async (
   });
 });
 
-it.each([
+type Refusal = [what: string, status: number, kind: string | undefined, body: () => Body | Promise<Body>];
+type Body = FormData | undefined;
+
+const REFUSALS: readonly Refusal[] = [
   ['a text file called .jpg', 415, 'photo-unsupported', () => form(Buffer.from('not a picture'))],
   ['an SVG', 415, 'photo-unsupported', () => form(pictures.svg())],
   ['an animated GIF', 415, 'photo-unsupported', async () => form(await pictures.animated('gif'))],
@@ -96,7 +102,9 @@ it.each([
   ['an empty form', 400, 'photo-missing', () => new FormData()],
   ['no body', 400, 'photo-missing', () => undefined],
   ['11 MB', 413, undefined, () => form(Buffer.alloc(11 * 1024 * 1024))],
-] as const)('refuses %s with a problem document, and keeps nothing', async (_, status, kind, body) => {
+];
+
+it.each(REFUSALS)('refuses %s with a problem document, and keeps nothing', async (_, status, kind, body) => {
   const answer = await post(await body());
   expect(answer).toMatchObject({ status, type: expect.stringContaining('application/problem+json') });
   expect(answer.body).toMatchObject({ status, title: expect.any(String), detail: expect.any(String) });

@@ -21,8 +21,9 @@ export class PhotoNotFoundError extends TerminalError {}
 /**
  * Fetches photos from the gateway over HTTP with a service token.
  *
- * Three tries within 10 s each; after five failures in a row the breaker refuses at once for 10 s (the task's own retries
- * go on). Errors: `PhotoNotFoundError` for a 404 or 410, `TransientError` for everything that may pass.
+ * Three tries within 10 s each; after five failures in a row the breaker refuses at once for 10 s (the
+ * task's own retries go on). Errors: `PhotoNotFoundError` for a 404 or 410, `TransientError` for everything
+ * that may pass.
  */
 export class PhotoSource {
   readonly #policy: IPolicy;

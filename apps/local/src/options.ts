@@ -21,7 +21,10 @@ export interface DemoOptions {
 export const CLONE = fileURLToPath(new URL('../../..', import.meta.url));
 const DEFAULT_PHOTO = resolve(CLONE, 'photos/d04-blue-denim-shirt.jpg');
 
-/** Reads the command line; on `--help` or a mistake it says so and ends the process, as people expect of a command. */
+/**
+ * Reads the command line; on `--help` or a mistake it says so and ends the process, as people expect of a
+ * command.
+ */
 export function readOptions(argv: readonly string[]): DemoOptions {
   const command = new Command('npm run demo --')
     .description('Sends a photo through outbox, log and inbox of two services and shows what came of it.')
@@ -39,7 +42,13 @@ export function readOptions(argv: readonly string[]): DemoOptions {
     .option('--postgres-port <number>', 'port of Postgres (default: the last one, or a free one)', portNumber)
     .addHelpText(
       'after',
-      '\nExamples:\n  npm run demo\n  npm run demo -- --kafka --photo ~/me.jpg\n  npm run -s demo -- --once --json',
+      [
+        '',
+        'Examples:',
+        '  npm run demo',
+        '  npm run demo -- --kafka --photo ~/me.jpg',
+        '  npm run -s demo -- --once --json',
+      ].join('\n'),
     );
   const options = command.parse(argv, { from: 'user' }).opts<DemoOptions>();
   return { ...options, dir: resolve(options.dir), port: options.port, postgresPort: options.postgresPort };

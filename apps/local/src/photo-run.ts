@@ -40,7 +40,10 @@ export interface PhotoRun {
   readonly totalMs: number;
 }
 
-/** Sends a photo and watches its analysis. Throws `TerminalError` with the gateway's own words when it refuses the photo. */
+/**
+ * Sends a photo and watches its analysis. Throws `TerminalError` with the gateway's own words when it
+ * refuses the photo.
+ */
 export async function sendPhoto(
   gatewayUrl: string,
   file: string,

@@ -13,7 +13,10 @@ export interface Part {
   readonly run: (show: (line: string) => void) => Promise<string>;
 }
 
-/** Runs the parts one after the other and shows them: live on a terminal, line by line elsewhere, not at all for scripts. */
+/**
+ * Runs the parts one after the other and shows them: live on a terminal, line by line elsewhere, not at all
+ * for scripts.
+ */
 export async function showParts(parts: readonly Part[], silent: boolean): Promise<void> {
   const list = new Listr(
     parts.map(({ title, run }) => ({

@@ -67,7 +67,10 @@ function ended(child: ChildProcess): Promise<void> {
   });
 }
 
-/** Resolves when the service says that nothing is missing; throws with what it says is missing after `withinMs`. */
+/**
+ * Resolves when the service says that nothing is missing; throws with what it says is missing after
+ * `withinMs`.
+ */
 export async function whenReady(
   { name, url }: StartedService,
   signal: AbortSignal,

@@ -16,8 +16,8 @@ import {
 const USUAL_PORT = 8_420;
 
 /**
- * Everything that the demo starts, part by part, each saying in words how it went. `stop` ends it all, the last one first;
- * safe to call whatever has been started.
+ * Everything that the demo starts, part by part, each saying in words how it went. `stop` ends it all, the
+ * last one first; safe to call whatever has been started.
  */
 export class Stack {
   readonly #stops: (() => Promise<void>)[] = [];

@@ -151,7 +151,8 @@ describe('a wrong payload is refused with the path, before anything is written',
       'a union without its branch',
       ['null', 'string', 'long'],
       'bare',
-      'R.v: expected null or { "string": string (well-formed Unicode) } or { "long": long (a bigint) }, got "bare"',
+      'R.v: expected null or { "string": string (well-formed Unicode) } or { "long": long (a bigint) }, ' +
+        'got "bare"',
     ],
     ['a union of an inherited name', ['null', 'string', 'long'], { constructor: 1 }, 'R.v: expected null or'],
     [
@@ -329,7 +330,7 @@ describe('meaning is never changed by resolution', () => {
     expect(() => codec(reader).readerOf(record(writer))).toThrow(UnreadableEventError);
   });
 
-  it("a schema whose decimal has no precision is refused as ours, and read as bytes as somebody else's", () => {
+  it("a decimal without precision is refused in a schema of ours, and read as bytes in another's", () => {
     const broken = { type: 'bytes', logicalType: 'decimal' };
     expect(() => codec(broken)).toThrow(/precision/);
     expect(codec('bytes').decode(Buffer.from('020a', 'hex'), record(broken))).toEqual({

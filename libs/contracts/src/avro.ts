@@ -24,7 +24,9 @@ import type { AvroSchema } from './event.js';
 import { fingerprintOf } from './fingerprint.js';
 import { meaningProblems } from './meaning.js';
 
-/** Writer revisions of one event type that a process meets: a handful; the bound is against a hostile topic. */
+/**
+ * Writer revisions of one event type that a process meets: a handful; the bound is against a hostile topic.
+ */
 const MAX_READERS = 256;
 
 /** Reads the bodies that one writer schema wrote. Throws `UnreadableEventError`. */
@@ -49,7 +51,10 @@ export class AvroCodec {
     this.#readers.set(this.fingerprint, this.#reader(undefined));
   }
 
-  /** The body's bytes. Fields with a default may be left out. Throws `InvalidPayloadError` before writing anything. */
+  /**
+   * The body's bytes. Fields with a default may be left out. Throws `InvalidPayloadError` before writing
+   * anything.
+   */
   encode(payload: object): Buffer {
     if (!this.#type.isValid(payload, STRICT)) throw this.#invalid(payload);
     return this.#type.toBuffer(payload);
@@ -65,7 +70,10 @@ export class AvroCodec {
     return this.#readers.get(fingerprint);
   }
 
-  /** For batches: resolves the writer's schema once. Throws `UnreadableEventError` when it can't be read as ours. */
+  /**
+   * For batches: resolves the writer's schema once. Throws `UnreadableEventError` when it can't be read as
+   * ours.
+   */
   readerOf(writerSchema: AvroSchema, fingerprint = fingerprintOf(writerSchema)): BodyReader {
     let reader = this.#readers.get(fingerprint);
     if (!reader) {

@@ -1,6 +1,7 @@
 /**
- * Which revisions of a record can live on one subject. The rules are those of Avro's specification ("Schema Resolution")
- * as its Java implementation checks them, and so the registries in use; a spec compares verdicts with a running one.
+ * Which revisions of a record can live on one subject. The rules are those of Avro's specification ("Schema
+ * Resolution") as its Java implementation checks them, and so the registries in use; a spec compares
+ * verdicts with a running one.
  */
 import { AvroCodec } from './avro.js';
 import type { AvroSchema } from './event.js';
@@ -31,7 +32,10 @@ export function compatibilityProblems(later: AvroSchema, earlier: AvroSchema): S
   ];
 }
 
-/** FULL_TRANSITIVE: `schema` against all earlier ones of its subject; the problems with the first that refuses. */
+/**
+ * FULL_TRANSITIVE: `schema` against all earlier ones of its subject; the problems with the first that
+ * refuses.
+ */
 export function transitiveProblems(schema: AvroSchema, earlier: readonly AvroSchema[]): SchemaProblem[] {
   for (const other of earlier) {
     const problems = compatibilityProblems(schema, other);
@@ -41,8 +45,8 @@ export function transitiveProblems(schema: AvroSchema, earlier: readonly AvroSch
 }
 
 /**
- * What the build asks of a new revision: FULL compatibility, and what no registry looks at: the same key, and no number
- * whose meaning changes under the same bytes (another logical type or scale).
+ * What the build asks of a new revision: FULL compatibility, and what no registry looks at: the same key,
+ * and no number whose meaning changes under the same bytes (another logical type or scale).
  */
 export function revisionProblems(later: AvroSchema, earlier: AvroSchema): SchemaProblem[] {
   const problems = compatibilityProblems(later, earlier);
@@ -53,7 +57,9 @@ export function revisionProblems(later: AvroSchema, earlier: AvroSchema): Schema
   return [...resolutionProblem(later, earlier), ...resolutionProblem(earlier, later)];
 }
 
-/** Whether our own reader resolves the two: it is stricter than the rules about logical types and namespaces. */
+/**
+ * Whether our own reader resolves the two: it is stricter than the rules about logical types and namespaces.
+ */
 function resolutionProblem(reader: AvroSchema, writer: AvroSchema): SchemaProblem[] {
   try {
     new AvroCodec('the event', reader).readerOf(writer);

@@ -34,7 +34,10 @@ export interface EncodedEvent {
   readonly body: Buffer;
 }
 
-/** A schema that bodies were written with: kept beside the outbox, so that rows can be framed after an upgrade. */
+/**
+ * A schema that bodies were written with: kept beside the outbox, so that rows can be framed after an
+ * upgrade.
+ */
 export interface SchemaDefinition {
   readonly fingerprint: string;
   readonly subject: string;
@@ -51,8 +54,9 @@ interface Contract {
 }
 
 /**
- * All event types of one service, compiled once: what eventing encodes with when an event is raised, and decodes with when
- * it is handled. No I/O of its own; `decode` asks the given registry for a writer's schema that it has not met.
+ * All event types of one service, compiled once: what eventing encodes with when an event is raised, and
+ * decodes with when it is handled. No I/O of its own; `decode` asks the given registry for a writer's
+ * schema that it has not met.
  */
 export class Contracts {
   readonly #byName = new Map<string, Contract>();
@@ -92,8 +96,8 @@ export class Contracts {
   }
 
   /**
-   * Checks and encodes an event; nothing has been written when it throws: `InvalidPayloadError` names the paths,
-   * `EventTooLargeError` the size, `InvariantError` an event type that the service did not declare.
+   * Checks and encodes an event; nothing has been written when it throws: `InvalidPayloadError` names the
+   * paths, `EventTooLargeError` the size, `InvariantError` an event type that the service did not declare.
    */
   encode(event: NewEvent): EncodedEvent {
     const { name, topic, subject, fingerprint } = event.type;
@@ -109,12 +113,13 @@ export class Contracts {
   }
 
   /**
-   * The payload of a framed value, in the reader's own revision of `type`. A promise only where the writer's schema has to
-   * be fetched: `const p = decode(...); const payload = p instanceof Promise ? await p : p`.
+   * The payload of a framed value, in the reader's own revision of `type`. A promise only where the
+   * writer's schema has to be fetched: `const p = decode(...); const payload = p instanceof Promise ? await
+   * p : p`.
    *
-   * `fingerprint`, from the headers, decides which schema wrote the body: the id in the frame is only how to ask for it,
-   * and an answer with another fingerprint is refused (H35). Throws, or rejects with, `UnreadableEventError`, and what
-   * the registry throws.
+   * `fingerprint`, from the headers, decides which schema wrote the body: the id in the frame is only how
+   * to ask for it, and an answer with another fingerprint is refused (H35). Throws, or rejects with,
+   * `UnreadableEventError`, and what the registry throws.
    */
   decode(
     type: EventType,

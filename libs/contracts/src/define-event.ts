@@ -9,7 +9,10 @@ export interface EventDefinition {
   readonly schema: AvroSchema;
 }
 
-/** Makes a token. Called by generated code (`tools/codegen`) and by tests; schemas are checked where they are generated. */
+/**
+ * Makes a token. Called by generated code (`tools/codegen`) and by tests; schemas are checked where they
+ * are generated.
+ */
 export function defineEvent<Out extends object, In extends object = Out>(
   definition: EventDefinition,
 ): EventType<Out, In> {

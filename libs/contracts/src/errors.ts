@@ -1,12 +1,16 @@
 import { TerminalError } from '@aura/platform';
 
-/** One value that its schema does not allow, and where: `palette[2].share`. Empty path: the payload itself. */
+/**
+ * One value that its schema does not allow, and where: `palette[2].share`. Empty path: the payload itself.
+ */
 export interface PayloadProblem {
   readonly path: string;
   readonly reason: string;
 }
 
-/** A payload that its event's schema refuses; nothing has been written. Lists every bad path, up to a bound. */
+/**
+ * A payload that its event's schema refuses; nothing has been written. Lists every bad path, up to a bound.
+ */
 export class InvalidPayloadError extends TerminalError {
   constructor(
     /** Full name of the event type. */
@@ -38,7 +42,9 @@ export class EventTooLargeError extends TerminalError {
   }
 }
 
-/** Bytes that can't be read: a malformed frame or body, or a writer schema that the reader's can't resolve. */
+/**
+ * Bytes that can't be read: a malformed frame or body, or a writer schema that the reader's can't resolve.
+ */
 export class UnreadableEventError extends TerminalError {}
 
 /** A registry's answer to an id that it never gave. */

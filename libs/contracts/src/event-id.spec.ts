@@ -1,7 +1,8 @@
 import { InvariantError } from '@aura/platform';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { derivedId, isUuidV7, newEventId, timeOf } from './event-id.js';
+import { derivedId, isUuidV7, timeOf } from './event-id.js';
+import { newEventId } from './new-event-id.js';
 
 const time = fc.date({ noInvalidDate: true, min: new Date(0), max: new Date('9999-12-31T00:00:00Z') });
 const cause = time.map(newEventId);

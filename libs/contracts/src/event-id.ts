@@ -1,13 +1,7 @@
 import { createHash } from 'node:crypto';
-import { v7 } from 'uuid';
 import { InvariantError } from '@aura/platform';
 
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
-
-/** A random UUIDv7 (RFC 9562) of the time `now`: for what a person's request raises. */
-export function newEventId(now: Date): string {
-  return v7({ msecs: now.getTime() });
-}
 
 /** True for a UUIDv7 in lower case, the one form of an event's id. */
 export function isUuidV7(id: string): boolean {
@@ -32,9 +26,9 @@ export interface Derivation {
 }
 
 /**
- * The id of what is raised while handling `causeId`: the cause's time, then a hash of cause, group and ordinal. A service
- * that handles the same event again, after a restore or in another attempt, raises the same ids, and readers drop them
- * (H40). Different groups and ordinals collide like 74 random bits do.
+ * The id of what is raised while handling `causeId`: the cause's time, then a hash of cause, group and
+ * ordinal. A service that handles the same event again, after a restore or in another attempt, raises the
+ * same ids, and readers drop them (H40). Different groups and ordinals collide like 74 random bits do.
  */
 export function derivedId({ causeId, group, ordinal }: Derivation): string {
   timeOf(causeId);

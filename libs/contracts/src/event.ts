@@ -4,7 +4,8 @@ export type AvroSchema =
 
 /**
  * The runtime token of one event type, generated from `schemas/<service>/<Event>.v<N>.avsc`.
- * `In` is what a publisher gives (fields with a default may be left out), `Out` is what a reader gets (all fields).
+ * `In` is what a publisher gives (fields with a default may be left out), `Out` is what a reader gets (all
+ * fields).
  */
 export interface EventType<Out extends object = object, In extends object = Out> {
   /** Full name of the Avro record: `<service>.<Event>`. Stable for ever; also `ce_type`. */
@@ -17,7 +18,9 @@ export interface EventType<Out extends object = object, In extends object = Out>
   /** The N of the file: the newest compatible revision that this program was built with. */
   readonly version: number;
   readonly schema: AvroSchema;
-  /** Of the whole schema, logical types and defaults too: `fingerprintOf`, 16 hex digits. Not Avro's CRC-64. */
+  /**
+   * Of the whole schema, logical types and defaults too: `fingerprintOf`, 16 hex digits. Not Avro's CRC-64.
+   */
   readonly fingerprint: string;
   /** The field that is the event's key: what order is kept by. Declared in the schema as `aura.key`. */
   readonly keyField: string;
@@ -67,7 +70,10 @@ export const HEADER = {
   time: 'ce_time',
   subject: 'ce_subject',
   sequence: 'ce_sequence',
-  /** `urn:aura:schema:<fingerprint>` of the writer: a rebuilt registry's ids can't pass for the old ones (H35). */
+  /**
+   * `urn:aura:schema:<fingerprint>` of the writer: a rebuilt registry's ids can't pass for the old ones
+   * (H35).
+   */
   dataSchema: 'ce_dataschema',
   contentType: 'content-type',
   correlationId: 'correlationid',

@@ -1,7 +1,7 @@
 /**
- * Why not Avro's own CRC-64 of the parsing canonical form: that form drops logical types, defaults and our attributes, so
- * two revisions that differ in a default only would share a fingerprint, and old rows would be framed with a schema that
- * their writer did not have (docs/adr/0002-contracts.md).
+ * Why not Avro's own CRC-64 of the parsing canonical form: that form drops logical types, defaults and our
+ * attributes, so two revisions that differ in a default only would share a fingerprint, and old rows would
+ * be framed with a schema that their writer did not have (docs/adr/0002-contracts.md).
  */
 import { createHash } from 'node:crypto';
 import type { AvroSchema } from './event.js';
@@ -14,8 +14,9 @@ const DROPPED = new Set(['doc', 'namespace', 'order']);
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
 /**
- * One text for all spellings of a schema: full names, no docs, attributes sorted, `{"type": "int"}` as `"int"`; logical
- * types, defaults, aliases and other attributes are kept. A registry or a `jsonb` column may reorder a schema freely.
+ * One text for all spellings of a schema: full names, no docs, attributes sorted, `{"type": "int"}` as
+ * `"int"`; logical types, defaults, aliases and other attributes are kept. A registry or a `jsonb` column
+ * may reorder a schema freely.
  */
 export function canonicalForm(schema: AvroSchema): string {
   return JSON.stringify(canonicalSchema(schema));

@@ -5,7 +5,10 @@ const MAGIC = 0;
 export const FRAME_BYTES = 5;
 const MAX_ID = 0x7fff_ffff;
 
-/** `body` with the frame of schema `id` in front. The id is the registry's: it is put on when published, never stored. */
+/**
+ * `body` with the frame of schema `id` in front. The id is the registry's: it is put on when published,
+ * never stored.
+ */
 export function frame(id: number, body: Buffer): Buffer {
   if (!Number.isInteger(id) || id < 0 || id > MAX_ID)
     throw new RangeError(`${id} is no schema id: a frame takes 0 to ${MAX_ID}`);

@@ -53,8 +53,8 @@ export function cloudEventHeaders(event: PublishedEvent): Record<string, string>
 }
 
 /**
- * The other way. Throws `UnreadableEventError` that names every header that is missing or malformed; an id that is no
- * UUIDv7 is one of them. Unknown headers are let through: they stay in the envelope's `headers`.
+ * The other way. Throws `UnreadableEventError` that names every header that is missing or malformed; an id
+ * that is no UUIDv7 is one of them. Unknown headers are let through: they stay in the envelope's `headers`.
  */
 export function parseEventHeaders(headers: Readonly<Record<string, string>>): EventHeaders {
   const wrong: string[] = [];

@@ -17,10 +17,11 @@ export {
   type PayloadProblem,
 } from './errors.js';
 export { HEADER, type AvroSchema, type EventEnvelope, type EventType, type NewEvent } from './event.js';
-export { derivedId, isUuidV7, newEventId, timeOf, type Derivation } from './event-id.js';
+export { derivedId, isUuidV7, timeOf, type Derivation } from './event-id.js';
 export { canonicalForm, fingerprintOf } from './fingerprint.js';
 export { frame, unframe } from './framing.js';
 export { cloudEventHeaders, parseEventHeaders, type EventHeaders, type PublishedEvent } from './headers.js';
 export type { SchemaRegistry } from './registry.js';
 export { ConfluentRegistry, type ConfluentRegistryOptions } from './registry/confluent.js';
 export { PostgresRegistry, type PostgresRegistryOptions } from './registry/postgres.js';
+export { newEventId } from './new-event-id.js';

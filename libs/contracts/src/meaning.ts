@@ -9,8 +9,9 @@ export interface MeaningProblem {
 }
 
 /**
- * Where reader and writer give the same bytes another logical type or scale: milliseconds read as microseconds. Avro's
- * resolution ignores logical types, and so do registries. A plain type on one side is no problem: nothing was said.
+ * Where reader and writer give the same bytes another logical type or scale: milliseconds read as
+ * microseconds. Avro's resolution ignores logical types, and so do registries. A plain type on one side is
+ * no problem: nothing was said.
  */
 export function meaningProblems(readerSchema: AvroSchema, writerSchema: AvroSchema): MeaningProblem[] {
   const reader = new Resolved(readerSchema);

@@ -25,7 +25,8 @@ describe('the embedded registry', () => {
 
   it('R2: lets one of two revisions in that do not bear each other', async () => {
     await registry.register('s', schema());
-    // Holds both back just before they write: unless they are ordered, both have looked at what was there by then.
+    // Holds both back just before they write: unless they are ordered, both have looked at what was there
+    // by then.
     const gate = await database.client();
     await gate.query('begin');
     await gate.query('lock table aura_registry.schema in share mode');

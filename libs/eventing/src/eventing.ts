@@ -1,5 +1,6 @@
 /**
- * The event path of one service, put together without a framework; `nest/eventing.module.ts` puts it into Nest.
+ * The event path of one service, put together without a framework; `nest/eventing.module.ts` puts it into
+ * Nest.
  */
 import type { Contracts, SchemaRegistry } from '@aura/contracts';
 import type { EventLog } from '@aura/event-log';
@@ -21,7 +22,9 @@ export interface EventingOptions {
   /** The service's name: its consumer group and its `ce_source`; its topic is `<service>.events`. */
   readonly service: string;
   readonly dataSource: DataSource;
-  /** The service's database: a direct connection, or through a pool in session mode. For relay and wake-ups. */
+  /**
+   * The service's database: a direct connection, or through a pool in session mode. For relay and wake-ups.
+   */
   readonly databaseUrl: string;
   readonly log: EventLog;
   readonly registry: SchemaRegistry;
@@ -29,7 +32,10 @@ export interface EventingOptions {
   readonly contracts: Contracts;
   readonly logger: Logger;
   readonly clock?: Clock;
-  /** Makes its own topic and those it reads, where they are missing: for demos and tests. Default: operators make them. */
+  /**
+   * Makes its own topic and those it reads, where they are missing: for demos and tests. Default: operators
+   * make them.
+   */
   readonly createTopics?: { readonly partitions: number };
   readonly limits?: ConsumerLimits;
 }
@@ -45,8 +51,9 @@ export interface EventingStatus {
 /**
  * Outbox, relay, consumer and tasks of one service.
  *
- * `prepare` before anything is raised; `run` starts the relay and the tasks; `consume` joins the group. Nothing of it needs
- * the log or the registry to be there: the service commits and raises, and `status` says what is missing (E5).
+ * `prepare` before anything is raised; `run` starts the relay and the tasks; `consume` joins the group.
+ * Nothing of it needs the log or the registry to be there: the service commits and raises, and `status`
+ * says what is missing (E5).
  */
 export class Eventing {
   readonly units: UnitsOfWork;
@@ -84,7 +91,10 @@ export class Eventing {
     this.#topics = this.#topicLoop();
   }
 
-  /** Brings the tables up to date. Rejects while the database is away, and where its shape can't keep the promises. */
+  /**
+   * Brings the tables up to date. Rejects while the database is away, and where its shape can't keep the
+   * promises.
+   */
   async prepare(): Promise<void> {
     const client = await this.#pool.connect();
     try {

@@ -79,7 +79,9 @@ export function withAppend(log: EventLog, append: EventLog['append']): EventLog 
   };
 }
 
-/** A migrated database with its partitions and schemas, a log beside it, and relays that are stopped with it. */
+/**
+ * A migrated database with its partitions and schemas, a log beside it, and relays that are stopped with it.
+ */
 export class OutboxKit {
   readonly registry = new MemoryRegistry();
   readonly #relays: Relay[] = [];
@@ -91,7 +93,10 @@ export class OutboxKit {
     readonly topic: string,
   ) {}
 
-  /** `log`: a Postgres log in the same database, unless one is given; `topic`: its own where the log is shared. */
+  /**
+   * `log`: a Postgres log in the same database, unless one is given; `topic`: its own where the log is
+   * shared.
+   */
   static async make(label: string, log?: EventLog, topic = TOPIC): Promise<OutboxKit> {
     const database = await testDatabase(label);
     const pool = new Pool({ connectionString: database.url, max: 4 });

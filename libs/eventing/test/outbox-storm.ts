@@ -13,9 +13,9 @@ export interface Storm {
 }
 
 /**
- * 16 writers on 16 keys. Each transaction moves the serials of one or two accounts under their row locks, so that a key's
- * serials are its commit order; some are slow before or after they raise, some roll back, whole or to a savepoint, and
- * some connections are killed.
+ * 16 writers on 16 keys. Each transaction moves the serials of one or two accounts under their row locks,
+ * so that a key's serials are its commit order; some are slow before or after they raise, some roll back,
+ * whole or to a savepoint, and some connections are killed.
  */
 export async function startStorm(database: TestDatabase, topic: string, random: Seeded): Promise<Storm> {
   const admin = await database.client();

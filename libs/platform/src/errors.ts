@@ -1,5 +1,6 @@
 /**
- * Errors by the caller's decision, not by their cause (docs/adr/0001). A catch site asks `kindOf(error)`, never the text.
+ * Errors by the caller's decision, not by their cause (docs/adr/0001). A catch site asks `kindOf(error)`,
+ * never the text.
  *
  * - transient: the same call may succeed later (a connection, a lock, a broker away): retry with back-off.
  * - conflict:  somebody else changed what this call read: reload and decide again.
@@ -8,7 +9,10 @@
  */
 export type ErrorKind = 'transient' | 'conflict' | 'terminal' | 'invariant';
 
-/** Base of Aura's own errors. `message` says what happened, to which id, and what to do; `cause` keeps the original. */
+/**
+ * Base of Aura's own errors. `message` says what happened, to which id, and what to do; `cause` keeps the
+ * original.
+ */
 export abstract class AuraError extends Error {
   abstract readonly kind: ErrorKind;
   override get name(): string {
@@ -48,7 +52,9 @@ const TRANSIENT_SYSTEM = new Set([
   'ENETUNREACH',
 ]);
 
-/** The SQLSTATE or system code of an error or of its causes, outermost first; undefined where there is none. */
+/**
+ * The SQLSTATE or system code of an error or of its causes, outermost first; undefined where there is none.
+ */
 export function codeOf(error: unknown): string | undefined {
   for (let e = error, depth = 0; e instanceof Error && depth < 8; e = e.cause, depth++) {
     const { code, driverError } = e as Error & { code?: unknown; driverError?: { code?: unknown } };
@@ -59,8 +65,9 @@ export function codeOf(error: unknown): string | undefined {
 }
 
 /**
- * What a caller may do about `error`: by class first, then by SQLSTATE or system code. Undefined means that nothing is
- * known: a handler's own error, which may be a bug or a passing fault; the caller's policy decides.
+ * What a caller may do about `error`: by class first, then by SQLSTATE or system code. Undefined means that
+ * nothing is known: a handler's own error, which may be a bug or a passing fault; the caller's policy
+ * decides.
  */
 export function kindOf(error: unknown): ErrorKind | undefined {
   for (let e = error, depth = 0; e instanceof Error && depth < 8; e = e.cause, depth++)

@@ -1,4 +1,7 @@
-/** What libs write to: ids as fields, never payloads. `@aura/service` gives pino behind it; tests give an array. */
+/**
+ * What libs write to: ids as fields, never payloads. `@aura/service` gives pino behind it; tests give an
+ * array.
+ */
 export interface Logger {
   debug(fields: Record<string, unknown>, message: string): void;
   info(fields: Record<string, unknown>, message: string): void;

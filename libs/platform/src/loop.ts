@@ -6,7 +6,10 @@ export type Next = 'again' | 'wait' | { afterMs: number };
 export interface LoopOptions {
   /** For logs and errors: `<owner>.<what>`. */
   name: string;
-  /** One round. Resolves to when the next is due; must be bounded in time and work. Errors are the loop's: see onError. */
+  /**
+   * One round. Resolves to when the next is due; must be bounded in time and work. Errors are the loop's:
+   * see onError.
+   */
   round(signal: AbortSignal): Promise<Next>;
   /** The backstop: a round runs at least this often (ms) even if nobody nudges. */
   idleMs: number;
@@ -19,8 +22,9 @@ export interface LoopOptions {
 /**
  * One background job: rounds one after the other, never two at once.
  *
- * Guarantees: `nudge()` during a round makes another round run after it (no lost wake-up); `stop()` aborts the signal,
- * waits for the round under way and starts no other; an error never ends the loop. Tests call `runOnce()`.
+ * Guarantees: `nudge()` during a round makes another round run after it (no lost wake-up); `stop()` aborts
+ * the signal, waits for the round under way and starts no other; an error never ends the loop. Tests call
+ * `runOnce()`.
  */
 export class Loop {
   #abort = new AbortController();
@@ -49,7 +53,9 @@ export class Loop {
     this.#wake?.();
   }
 
-  /** One round, now, on the caller's stack; waits for one that is under way first. Rethrows the round's error. */
+  /**
+   * One round, now, on the caller's stack; waits for one that is under way first. Rethrows the round's error.
+   */
   async runOnce(): Promise<Next> {
     while (this.#round) await this.#round.catch(() => 'wait');
     this.#round = this.options.round(this.#abort.signal);
@@ -91,7 +97,10 @@ export class Loop {
     return Math.random() * Math.min(maxMs, initialMs * 2 ** Math.min(this.#failures, 20));
   }
 
-  /** Waits `ms`, or less: stop always ends it, a nudge only where `wakeable` (a back-off must not be nudged away). */
+  /**
+   * Waits `ms`, or less: stop always ends it, a nudge only where `wakeable` (a back-off must not be nudged
+   * away).
+   */
   #sleep(ms: number, signal: AbortSignal, wakeable: boolean): Promise<void> {
     return new Promise((resolve) => {
       const done = (): void => {

@@ -5,8 +5,8 @@ export type StopStage = (typeof STOP_STAGES)[number];
 /**
  * Ordered shutdown: `add` in any order, `stop` runs stage after stage, the parts of one stage side by side.
  *
- * Guarantees: runs once, whoever calls it and however often; a part that fails or exceeds `timeoutMs` is reported and
- * does not keep the later stages from stopping.
+ * Guarantees: runs once, whoever calls it and however often; a part that fails or exceeds `timeoutMs` is
+ * reported and does not keep the later stages from stopping.
  */
 export class Shutdown {
   readonly #parts: { stage: StopStage; name: string; stop: () => Promise<unknown> }[] = [];

@@ -9,7 +9,10 @@ export interface Queryable {
   }): Promise<QueryResult<R>>;
 }
 
-/** One SQL statement with a name: prepared once per connection, found by name in `pg_stat_statements` and in traces. */
+/**
+ * One SQL statement with a name: prepared once per connection, found by name in `pg_stat_statements` and in
+ * traces.
+ */
 export interface Statement {
   /** `<table>_<verb>_<what>`; at most 63 bytes, unique in the process (Postgres cuts longer names off). */
   readonly name: string;
@@ -19,8 +22,8 @@ export interface Statement {
 const names = new Map<string, string>();
 
 /**
- * Declares a named statement. Throws when the name is taken by another text (two statements under one name would run the
- * first one's plan) or does not fit Postgres's 63 bytes.
+ * Declares a named statement. Throws when the name is taken by another text (two statements under one name
+ * would run the first one's plan) or does not fit Postgres's 63 bytes.
  */
 export function statement(name: string, text: string): Statement {
   if (Buffer.byteLength(name) > 63)

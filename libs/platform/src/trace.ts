@@ -1,6 +1,9 @@
 import { context, propagation, type Context } from '@opentelemetry/api';
 
-/** W3C trace context as it is stored in an outbox row and sent as headers. Empty without an SDK or an active span. */
+/**
+ * W3C trace context as it is stored in an outbox row and sent as headers. Empty without an SDK or an active
+ * span.
+ */
 export interface TraceHeaders {
   traceparent?: string;
   tracestate?: string;
@@ -14,7 +17,9 @@ export function traceHeaders(active: Context = context.active()): TraceHeaders {
   return { ...(traceparent ? { traceparent } : {}), ...(tracestate ? { tracestate } : {}) };
 }
 
-/** The context that headers carry, on top of nothing: an event's parent is its cause, not whatever read it. */
+/**
+ * The context that headers carry, on top of nothing: an event's parent is its cause, not whatever read it.
+ */
 export function traceContext(headers: Readonly<Record<string, string>>, root: Context): Context {
   return propagation.extract(root, headers);
 }

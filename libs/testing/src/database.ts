@@ -11,8 +11,9 @@ export interface TestDatabase {
 }
 
 /**
- * Creates an empty database with a random name on the test server (`AURA_TEST_PG_URL`, set by the workspace's Vitest
- * global setup). Throws where there is no server: a database test never passes without a database.
+ * Creates an empty database with a random name on the test server (`AURA_TEST_PG_URL`, set by the
+ * workspace's Vitest global setup). Throws where there is no server: a database test never passes without a
+ * database.
  */
 export async function testDatabase(label = 'test'): Promise<TestDatabase> {
   const server = process.env['AURA_TEST_PG_URL'];

@@ -1,4 +1,6 @@
-/** Randomness that can be run again: every draw comes from the seed, which is printed when the test starts. */
+/**
+ * Randomness that can be run again: every draw comes from the seed, which is printed when the test starts.
+ */
 export interface Seeded {
   readonly seed: number;
   /** A float in [0, 1). */
@@ -12,8 +14,8 @@ export interface Seeded {
 }
 
 /**
- * Mulberry32 (public domain, T. Ettinger). The seed is `AURA_SEED` where it is set, else random; printed either way, so
- * that a failure can be run again.
+ * Mulberry32 (public domain, T. Ettinger). The seed is `AURA_SEED` where it is set, else random; printed
+ * either way, so that a failure can be run again.
  */
 export function seeded(label: string, seed = seedFromEnvironment()): Seeded {
   console.log(`[${label}] seed ${seed} (AURA_SEED=${seed} runs it again)`);

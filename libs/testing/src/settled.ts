@@ -1,6 +1,6 @@
 /**
- * Waits until `probe` gives something other than undefined, null or false, and returns it. Polls; the condition ends the
- * wait, never the time. Throws after `withinMs` with `what` and the last error, if any.
+ * Waits until `probe` gives something other than undefined, null or false, and returns it. Polls; the
+ * condition ends the wait, never the time. Throws after `withinMs` with `what` and the last error, if any.
  */
 export async function settled<T>(
   what: string,

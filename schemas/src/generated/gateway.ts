@@ -1,4 +1,4 @@
-// Generated from schemas/ by tools/codegen. Do not edit: change the schema and run `npx nx run @aura/schemas:codegen`.
+// Generated from schemas/ by tools/codegen. Change the schema instead, then: npx nx run @aura/schemas:codegen
 import { defineEvent, type EventType } from '@aura/contracts';
 
 /** A photo passed the checks at the door and is kept by the gateway: turned upright, without metadata. Its bytes are fetched by id; nothing here says who sent it. */

@@ -1,4 +1,4 @@
-// Generated from schemas/ by tools/codegen. Do not edit: change the schema and run `npx nx run @aura/schemas:codegen`.
+// Generated from schemas/ by tools/codegen. Change the schema instead, then: npx nx run @aura/schemas:codegen
 import { defineEvent, type EventType } from '@aura/contracts';
 
 /** What the pixels of a photo say of the garment in it. The same bytes and the same model give the same answer. */

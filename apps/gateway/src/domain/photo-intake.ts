@@ -75,7 +75,7 @@ async function identify(bytes: Buffer): Promise<MediaType> {
   if (pixels > MAX_PHOTO_PIXELS)
     throw new PhotoRefusedError(
       'too-many-pixels',
-      `${header.width} x ${header.height} is more than ${MAX_PHOTO_PIXELS / 1e6} megapixels: send a smaller one`,
+      `${header.width} x ${header.height} is over ${MAX_PHOTO_PIXELS / 1e6} megapixels: send a smaller one`,
     );
   return mediaType;
 }

@@ -1,6 +1,8 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
-/** A request that a client named, and what came of it: the same key with the same photo gives the same answer. */
+/**
+ * A request that a client named, and what came of it: the same key with the same photo gives the same answer.
+ */
 @Entity('idempotency_key')
 export class IdempotencyKey {
   @PrimaryColumn({ type: 'text' })

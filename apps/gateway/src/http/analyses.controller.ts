@@ -39,7 +39,8 @@ export class AnalysesController {
   ): Promise<void> {
     await this.#find(id); // a 404 is a problem document, not a stream
     const stream = this.streams.open(request, response);
-    // Not awaited: a request has a time limit, a stream lasts as long as its analysis. A client comes back after a fault.
+    // Not awaited: a request has a time limit, a stream lasts as long as its analysis. A client comes back
+    // after a fault.
     this.#feed(id, stream).catch(() => stream.close());
   }
 

@@ -129,7 +129,9 @@ export class PhotosController {
   }
 }
 
-/** The photo of the request that used `key` first. The lock makes its twin wait: never two photos for one key. */
+/**
+ * The photo of the request that used `key` first. The lock makes its twin wait: never two photos for one key.
+ */
 async function earlier(work: Work, key: string, requestHash: string): Promise<string | undefined> {
   await work.lock(`idempotency-key:${key}`);
   const used = await work.manager.findOneBy(UsedKey, { key });

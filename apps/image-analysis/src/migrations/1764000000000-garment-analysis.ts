@@ -1,6 +1,9 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** The first table of image-analysis. Locks: none, it is new. One row per photo: a second analysis of one is a bug. */
+/**
+ * The first table of image-analysis. Locks: none, it is new. One row per photo: a second analysis of one is
+ * a bug.
+ */
 export class GarmentAnalysis1764000000000 implements MigrationInterface {
   readonly name = 'GarmentAnalysis1764000000000';
 

@@ -1,11 +1,14 @@
 /* oxlint-disable no-underscore-dangle -- the names are those of avsc */
 /**
- * What we use of avsc 5.7.9 beyond its public typings: the methods that its own types override. One place, so that an
- * upgrade has one place to check.
+ * What we use of avsc 5.7.9 beyond its public typings: the methods that its own types override. One place,
+ * so that an upgrade has one place to check.
  */
 import avsc, { type Type } from 'avsc';
 
-/** Cursor over a buffer. Reads past the end give nonsense and leave `pos > buf.length`: callers check at the end. */
+/**
+ * Cursor over a buffer. Reads past the end give nonsense and leave `pos > buf.length`: callers check at the
+ * end.
+ */
 export interface Tap {
   readonly buf: Buffer;
   pos: number;

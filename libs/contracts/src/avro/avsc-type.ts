@@ -44,8 +44,9 @@ function typeHook(schema: SchemaNode, opts: ParseOptions): unknown {
 }
 
 /**
- * Compiles a schema. `strict` (ours): an impossible logical type (a decimal without precision) throws; otherwise
- * (somebody else's, as the writer's) it is ignored and the type underneath is read, as Avro's specification says.
+ * Compiles a schema. `strict` (ours): an impossible logical type (a decimal without precision) throws;
+ * otherwise (somebody else's, as the writer's) it is ignored and the type underneath is read, as Avro's
+ * specification says.
  */
 export function avscType(schema: AvroSchema, strict: boolean): AvscType {
   return forSchema(schema as never, {

@@ -11,8 +11,9 @@ interface LogicalSchema {
 }
 
 /**
- * Base of ours: resolution reads the writer's bytes through the underlying type, so that promotions (int to long) and a
- * writer without the annotation work. That both mean the same by them is checked before (meaning.ts).
+ * Base of ours: resolution reads the writer's bytes through the underlying type, so that promotions (int to
+ * long) and a writer without the annotation work. That both mean the same by them is checked before
+ * (meaning.ts).
  */
 abstract class ReadableLogicalType extends LogicalType {
   /** For messages: what a value has to be. */
@@ -72,7 +73,10 @@ export class DateType extends ReadableLogicalType {
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-/** `uuid` of a string or of a fixed of 16 bytes <-> lower-case string; upper case is accepted and written lower. */
+/**
+ * `uuid` of a string or of a fixed of 16 bytes <-> lower-case string; upper case is accepted and written
+ * lower.
+ */
 export class UuidType extends ReadableLogicalType {
   readonly expectation = 'uuid';
   readonly #binary: boolean;
@@ -95,8 +99,8 @@ export class UuidType extends ReadableLogicalType {
 }
 
 /**
- * `decimal` of bytes or fixed <-> string with exactly the schema's scale (`12.30`). Accepted: an optional minus, digits, a
- * point with at most `scale` digits, at most `precision` digits in all; nothing is rounded.
+ * `decimal` of bytes or fixed <-> string with exactly the schema's scale (`12.30`). Accepted: an optional
+ * minus, digits, a point with at most `scale` digits, at most `precision` digits in all; nothing is rounded.
  */
 export class DecimalType extends ReadableLogicalType {
   readonly expectation: string;
@@ -157,7 +161,10 @@ function requireUnderlying(type: AvscLogical, schema: LogicalSchema, wanted: str
 }
 type AvscLogical = InstanceType<typeof LogicalType>;
 
-/** What we represent in a form of its own; others (`timestamp-micros`, `time-millis`...) keep the type underneath. */
+/**
+ * What we represent in a form of its own; others (`timestamp-micros`, `time-millis`...) keep the type
+ * underneath.
+ */
 export const LOGICAL_TYPES = {
   'timestamp-millis': TimestampMillisType,
   date: DateType,

@@ -6,7 +6,9 @@ import { branchOf } from './safe-types.js';
 /** An error message is for a person: more paths than this help nobody. */
 export const MAX_PROBLEMS = 10;
 
-/** Every place where `value` does not fit `type`, in the schema's order, at most `MAX_PROBLEMS + 1` of them. */
+/**
+ * Every place where `value` does not fit `type`, in the schema's order, at most `MAX_PROBLEMS + 1` of them.
+ */
 export function payloadProblems(type: AvscType, value: unknown): PayloadProblem[] {
   const problems: PayloadProblem[] = [];
   collect(type, value, '', (path, reason) => problems.push({ path, reason }) <= MAX_PROBLEMS);

@@ -3,9 +3,10 @@
  * avsc's own types where they are wrong or can be hurt by bytes or values from outside:
  * - T1 `long` is a bigint, exact over 64 bits;
  * - T2 a string that UTF-8 can't hold (a lone surrogate) is refused instead of being changed;
- * - T3 an enum or union branch named like a member of Object.prototype ("constructor") is not taken for known;
- * - T4 a count in the bytes can't ask for more elements than the bytes left could hold, nor move the cursor backwards: a
- *   corrupt event of ten bytes must not stall the process;
+ * - T3 an enum or union branch named like a member of Object.prototype ("constructor") is not taken for
+ *   known;
+ * - T4 a count in the bytes can't ask for more elements than the bytes left could hold, nor move the cursor
+ *   backwards: a corrupt event of ten bytes must not stall the process;
  * - T5 a map's key "__proto__" is an entry like any other.
  */
 import {
@@ -113,7 +114,10 @@ export function branchOf(union: AvscType, value: unknown): { name: string; type:
   return type && { name, type };
 }
 
-/** Elements may take no bytes (null), so that the bytes left alone are no bound: this many always may be tried. */
+/**
+ * Elements may take no bytes (null), so that the bytes left alone are no bound: this many always may be
+ * tried.
+ */
 const MIN_BLOCK = 65_536;
 
 /** T4. A block's count; negative in the bytes where the block's size follows. Zero at the end. */

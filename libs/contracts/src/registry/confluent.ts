@@ -20,7 +20,10 @@ const RACES = 3;
 /** Asked one by one, after a refusal only. */
 const MAX_VERSIONS = 100;
 
-/** The part of the client's own HTTP client that its public methods do not reach: raw schemas, and a subject's level. */
+/**
+ * The part of the client's own HTTP client that its public methods do not reach: raw schemas, and a
+ * subject's level.
+ */
 interface RawApi {
   readonly Schema: { find(query: { id: number }): Promise<{ data(): { schema: string } }> };
   readonly Subject: {
@@ -32,8 +35,9 @@ interface RawApi {
 }
 
 /**
- * A Confluent-compatible registry over HTTP. Requests are tried three times by the client; then `TransientError`.
- * Sets a subject's level to FULL_TRANSITIVE before its first schema and refuses to register under another one.
+ * A Confluent-compatible registry over HTTP. Requests are tried three times by the client; then
+ * `TransientError`. Sets a subject's level to FULL_TRANSITIVE before its first schema and refuses to
+ * register under another one.
  */
 export class ConfluentRegistry implements SchemaRegistry {
   readonly #client: InstanceType<typeof confluent.SchemaRegistry>;
@@ -54,7 +58,8 @@ export class ConfluentRegistry implements SchemaRegistry {
         }),
       ],
     });
-    // Its getSchema gives a compiled type without logical types, defaults' spelling and attributes: we need the text.
+    // Its getSchema gives a compiled type without logical types, defaults' spelling and attributes: we need
+    // the text.
     this.#api = (this.#client as unknown as { api: RawApi }).api;
   }
 
@@ -89,7 +94,10 @@ export class ConfluentRegistry implements SchemaRegistry {
     }
   }
 
-  /** A 409 is a refusal, or two first registrations at once (Apicurio): told apart by our own check, not by the text. */
+  /**
+   * A 409 is a refusal, or two first registrations at once (Apicurio): told apart by our own check, not by
+   * the text.
+   */
   async #post(subject: string, schema: AvroSchema, races: number): Promise<number> {
     const compatibility = confluent.COMPATIBILITY.FULL_TRANSITIVE;
     const confluentSchema = { type: confluent.SchemaType.AVRO as const, schema: JSON.stringify(schema) };
@@ -140,7 +148,10 @@ function statusOf(error: unknown): number | undefined {
   return typeof status === 'number' ? status : undefined;
 }
 
-/** The client reports a refused connection and a time-out as status 400, so that only a clear refusal is final. */
+/**
+ * The client reports a refused connection and a time-out as status 400, so that only a clear refusal is
+ * final.
+ */
 function away(what: string, cause: unknown): TransientError {
   return new TransientError(`${what}: the schema registry does not answer as it should`, { cause });
 }

@@ -10,7 +10,8 @@ const NOTE = statement('registry_migration_note', 'insert into aura_registry.mig
 
 /**
  * Forward only; one that has been released is never changed.
- * - `definition` is json, not jsonb: jsonb refuses the zero characters that defaults of bytes are written with.
+ * - `definition` is json, not jsonb: jsonb refuses the zero characters that defaults of bytes are written
+ *   with.
  * - `fingerprint` is `fingerprintOf`: spellings of one schema share an id (R1).
  */
 const MIGRATIONS: readonly { id: string; sql: string }[] = [
@@ -40,7 +41,8 @@ export async function migrateRegistry(client: PoolClient): Promise<void> {
   await run(client, LOCK, [LOCK_KEY]);
   await client.query(
     `create schema if not exists aura_registry;
-     create table if not exists aura_registry.migration (id text primary key, ran_at timestamptz not null default now())`,
+     create table if not exists aura_registry.migration
+        (id text primary key, ran_at timestamptz not null default now())`,
   );
   const known = new Set((await run<{ id: string }>(client, KNOWN)).map((row) => row.id));
   for (const { id, sql } of MIGRATIONS) {

@@ -1,7 +1,7 @@
 /**
  * - R1 an id never changes its meaning, and one schema has one id whatever its subjects;
- * - R2 the schemas of a subject are FULL_TRANSITIVE: checked under the subject's lock, so that two that are compatible
- *   with what is there, but not with each other, can't both get in.
+ * - R2 the schemas of a subject are FULL_TRANSITIVE: checked under the subject's lock, so that two that are
+ *   compatible with what is there, but not with each other, can't both get in.
  */
 import { AuraError, codeOf, run, statement, TransientError, type Queryable } from '@aura/platform';
 import { Pool, type PoolClient } from 'pg';
@@ -181,7 +181,8 @@ function ownPool(url: string, timeoutMs: number): Pool {
     statement_timeout: timeoutMs,
     query_timeout: timeoutMs * 2,
   });
-  // An idle connection that breaks is replaced at the next query; without a listener it would end the process.
+  // An idle connection that breaks is replaced at the next query; without a listener it would end the
+  // process.
   pool.on('error', () => undefined);
   return pool;
 }

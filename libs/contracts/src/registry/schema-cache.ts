@@ -3,12 +3,14 @@ import type { AvroSchema } from '../event.js';
 import { fingerprintOf } from '../fingerprint.js';
 
 const MAX_SCHEMAS = 1_024;
-/** How long a subject's id is believed: a registry rebuilt under a running relay is asked again after this. */
+/**
+ * How long a subject's id is believed: a registry rebuilt under a running relay is asked again after this.
+ */
 const REGISTERED_TTL_MS = 60_000;
 
 /**
- * What both adapters remember. One question at a time per id and per schema: a batch of events of an unknown schema asks
- * once. Failures are not remembered.
+ * What both adapters remember. One question at a time per id and per schema: a batch of events of an
+ * unknown schema asks once. Failures are not remembered.
  */
 export class SchemaCache {
   readonly #byId = new LRUCache<number, AvroSchema>({ max: MAX_SCHEMAS });

@@ -3,11 +3,14 @@ import type { Migration } from './migration.js';
 /**
  * The tables of the event path. Locks: none that anybody waits for, all of it is new.
  *
- * - `outbox.xid` is the first column and the identity has no cache: a position is drawn after its transaction has an xid
- *   (relay rule 2, H7). `checkOutboxShape` refuses anything else at start.
- * - `outbox` has no primary key: `position` alone can't be unique across partitions, and nothing needs it to be.
- * - `relay_cursor` and `consumer_offset` are updated often and in place: fillfactor leaves room for HOT updates.
- * - `inbox` has a DEFAULT partition for ids older than the oldest range; those rows are cleaned by their arrival time.
+ * - `outbox.xid` is the first column and the identity has no cache: a position is drawn after its
+ *   transaction has an xid (relay rule 2, H7). `checkOutboxShape` refuses anything else at start.
+ * - `outbox` has no primary key: `position` alone can't be unique across partitions, and nothing needs it
+ *   to be.
+ * - `relay_cursor` and `consumer_offset` are updated often and in place: fillfactor leaves room for HOT
+ *   updates.
+ * - `inbox` has a DEFAULT partition for ids older than the oldest range; those rows are cleaned by their
+ *   arrival time.
  */
 export const firstTables: Migration = {
   id: '0001-first-tables',
@@ -34,8 +37,9 @@ create table aura.schema (
   first_seen timestamptz not null default now()
 );
 
--- One row. gaps: [[first, last, X], ...]; pending: positions whose partition can't be reached; acknowledged: per partition
--- [topic, partition, offset, position]; cluster: system identifier of the database that the xids in gaps belong to.
+-- One row. gaps: [[first, last, X], ...]; pending: positions whose partition can't be reached; acknowledged:
+-- per partition [topic, partition, offset, position]; cluster: system identifier of the database that the
+-- xids in gaps belong to.
 create table aura.relay_cursor (
   only_row boolean primary key default true check (only_row),
   position bigint not null default 0,

@@ -14,8 +14,9 @@ const KNOWN = statement('migration_known', 'select id from aura.migration order 
 const NOTE = statement('migration_note', 'insert into aura.migration (id) values ($1)');
 
 /**
- * Brings the schema `aura` of a service's database up to date: all missing migrations in one transaction, under a lock, so
- * that replicas may start together. Throws `InvariantError` when the database is newer than this program.
+ * Brings the schema `aura` of a service's database up to date: all missing migrations in one transaction,
+ * under a lock, so that replicas may start together. Throws `InvariantError` when the database is newer
+ * than this program.
  */
 export async function migrate(client: PoolClient): Promise<void> {
   await client.query('begin');
@@ -23,7 +24,8 @@ export async function migrate(client: PoolClient): Promise<void> {
     await run(client, LOCK, [LOCK_KEY]);
     await client.query(
       `create schema if not exists aura;
-       create table if not exists aura.migration (id text primary key, ran_at timestamptz not null default now())`,
+       create table if not exists aura.migration
+         (id text primary key, ran_at timestamptz not null default now())`,
     );
     const known = new Set((await run<{ id: string }>(client, KNOWN)).map((row) => row.id));
     for (const { id, sql } of MIGRATIONS) {
@@ -33,7 +35,7 @@ export async function migrate(client: PoolClient): Promise<void> {
     }
     if (known.size > 0)
       throw new InvariantError(
-        `the database has migrations that this program does not know (${[...known].join(', ')}): start a newer one`,
+        `the database has migrations unknown to this program (${[...known].join(', ')}): start a newer one`,
       );
     await client.query('commit');
   } catch (error) {

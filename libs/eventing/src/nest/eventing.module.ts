@@ -27,7 +27,9 @@ export interface EventingModuleOptions {
   readonly useFactory: (...injected: never[]) => EventingOptions | Promise<EventingOptions>;
 }
 
-/** Builds the event path when the module is made, so that the outbox is there before anything can be raised. */
+/**
+ * Builds the event path when the module is made, so that the outbox is there before anything can be raised.
+ */
 @Injectable()
 export class EventingHost implements OnModuleInit {
   readonly eventing: Eventing;
@@ -81,7 +83,8 @@ function without(all: readonly string[], some: readonly string[]): string[] {
 }
 
 /**
- * The event path for a Nest application: provides `UnitsOfWork`; runs what `@On` and `@Tasks` mark. Needs `Shutdown` of
+ * The event path for a Nest application: provides `UnitsOfWork`; runs what `@On` and `@Tasks` mark. Needs
+ * `Shutdown` of
  * @aura/platform as a provider, and one call of `connectEventing(app)` before the application listens.
  */
 @Module({})
@@ -106,8 +109,8 @@ export class EventingModule {
 }
 
 /**
- * Connects the transport: the consumer starts with `app.startAllMicroservices()`, behind the guards, pipes, interceptors
- * and filters of its handlers. Stopping is `Shutdown`'s.
+ * Connects the transport: the consumer starts with `app.startAllMicroservices()`, behind the guards, pipes,
+ * interceptors and filters of its handlers. Stopping is `Shutdown`'s.
  */
 export function connectEventing(app: INestApplication): void {
   const host = app.get(EventingHost);

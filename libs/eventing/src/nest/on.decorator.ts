@@ -16,11 +16,13 @@ export type OnSetMethod<P extends object> = (
 type MethodDecoratorOf<M> = (target: object, method: string, descriptor: TypedPropertyDescriptor<M>) => void;
 
 /**
- * Subscribes a method of a Nest controller to an event: `@On(PhotoReceived) async received(event, work) { … }`.
+ * Subscribes a method of a Nest controller to an event: `@On(PhotoReceived) async received(event, work) { …
+ * }`.
  *
- * The method runs inside a unit of work: its rows, its raised events, the inbox row and the offset are committed together.
- * It may run again after a failure, never after it has taken effect. Guards, pipes, interceptors and filters of Nest apply;
- * a pipe gets the whole envelope. Errors arrive whole at the consumer (H43).
+ * The method runs inside a unit of work: its rows, its raised events, the inbox row and the offset are
+ * committed together. It may run again after a failure, never after it has taken effect. Guards, pipes,
+ * interceptors and filters of Nest apply; a pipe gets the whole envelope. Errors arrive whole at the
+ * consumer (H43).
  */
 export function On<P extends object, In extends object>(
   type: EventType<P, In>,

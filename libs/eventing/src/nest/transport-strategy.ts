@@ -16,9 +16,9 @@ export interface OnExtras {
 }
 
 /**
- * Nest's decorators, guards, pipes and interceptors in front of our consumer (docs/adr/0008): Nest's own Kafka server has
- * no batches, no dead letters and no control of offsets. It only collects the handlers; `onListen` starts the consumer
- * with them, `onClose` stops it.
+ * Nest's decorators, guards, pipes and interceptors in front of our consumer (docs/adr/0008): Nest's own
+ * Kafka server has no batches, no dead letters and no control of offsets. It only collects the handlers;
+ * `onListen` starts the consumer with them, `onClose` stops it.
  */
 export class AuraTransport extends Server implements CustomTransportStrategy {
   override readonly transportId = AURA_TRANSPORT;
@@ -82,8 +82,9 @@ async function settle(answer: Promise<unknown>): Promise<void> {
 }
 
 /**
- * H43. Nest's own last filter turns every error into `{ status: 'error' }`: class, SQLSTATE and stack are gone, and with
- * them retries and letters. As the global filter of our transport only; filters of the user's own come before it.
+ * H43. Nest's own last filter turns every error into `{ status: 'error' }`: class, SQLSTATE and stack are
+ * gone, and with them retries and letters. As the global filter of our transport only; filters of the
+ * user's own come before it.
  */
 @Catch()
 export class WholeErrorFilter implements RpcExceptionFilter {
@@ -92,7 +93,10 @@ export class WholeErrorFilter implements RpcExceptionFilter {
   }
 }
 
-/** Connects `transport` to `app`: it starts with `app.startAllMicroservices()`. Apart from the HTTP side's own filters. */
+/**
+ * Connects `transport` to `app`: it starts with `app.startAllMicroservices()`. Apart from the HTTP side's
+ * own filters.
+ */
 export function connectTransport(app: INestApplication, transport: AuraTransport): void {
   const microservice = app.connectMicroservice({ strategy: transport }, { deferInitialization: true });
   microservice.useGlobalFilters(new WholeErrorFilter());

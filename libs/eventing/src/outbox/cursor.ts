@@ -1,14 +1,17 @@
 /**
- * What the relay knows of the outbox: how far it has read, which positions it has skipped, and what is not yet acknowledged.
- * Pure: no I/O, no clock. The relay's rules in docs/adr/0006-relay.md.
+ * What the relay knows of the outbox: how far it has read, which positions it has skipped, and what is not
+ * yet acknowledged. Pure: no I/O, no clock. The relay's rules in docs/adr/0006-relay.md.
  *
- * C1 a read is a prefix, in position order, of the rows that its snapshot shows in the gaps and past the position; so what
- *    was committed first is taken first, per key (E2);
- * C2 a skipped position is a gap until its row is read, or until C4 (E1: it may belong to a transaction that still runs);
- * C3 a gap carries an xid X that was drawn after it was seen: whoever drew a position of it holds an xid below X;
- * C4 a gap is forgotten only if this read searched it, no limit kept the read from its end, and the read's snapshot has no
- *    transaction below X under way: then its rows were rolled back (H25);
- * C5 the saved position never passes a row that is not settled, unless the row is saved beside it as pending (E4);
+ * C1 a read is a prefix, in position order, of the rows that its snapshot shows in the gaps and past the
+ *    position; so what was committed first is taken first, per key (E2);
+ * C2 a skipped position is a gap until its row is read, or until C4 (E1: it may belong to a transaction
+ *    that still runs);
+ * C3 a gap carries an xid X that was drawn after it was seen: whoever drew a position of it holds an xid
+ *    below X;
+ * C4 a gap is forgotten only if this read searched it, no limit kept the read from its end, and the read's
+ *    snapshot has no transaction below X under way: then its rows were rolled back (H25);
+ * C5 the saved position never passes a row that is not settled, unless the row is saved beside it as
+ *    pending (E4);
  * C6 to the next leader, what is pending is a gap: it is read again by its position.
  */
 
@@ -50,11 +53,15 @@ export class Cursor {
   #gaps: Gap[];
   /** Unsettled rows past every saved position, in order. */
   readonly #fresh = new Set<bigint>();
-  /** Unsettled rows that a save names one by one: they came out of a gap, or their partition can't be reached. */
+  /**
+   * Unsettled rows that a save names one by one: they came out of a gap, or their partition can't be reached.
+   */
   readonly #pending = new Set<bigint>();
   readonly #marks = new Map<string, PartitionMark>();
 
-  /** C6. `sameCluster`: false when the saved xids belong to another database cluster and mean nothing here. */
+  /**
+   * C6. `sameCluster`: false when the saved xids belong to another database cluster and mean nothing here.
+   */
   constructor(saved: SavedCursor, sameCluster = true) {
     this.#position = saved.position;
     const again = saved.pending.map((position) => ({ first: position, last: position, xid: undefined }));

@@ -1,8 +1,9 @@
 /**
- * D1 today's partition and a week ahead exist before the first event of a service is raised: without one every insert fails
- *    (H24);
- * D2 a partition is made as a table of its own and attached then: that takes SHARE UPDATE EXCLUSIVE on the outbox, which
- *    stops nobody who reads or writes; and never waits longer than `lock_timeout`, because writers would queue behind it.
+ * D1 today's partition and a week ahead exist before the first event of a service is raised: without one
+ *    every insert fails (H24);
+ * D2 a partition is made as a table of its own and attached then: that takes SHARE UPDATE EXCLUSIVE on the
+ *    outbox, which stops nobody who reads or writes; and never waits longer than `lock_timeout`, because
+ *    writers would queue behind it.
  */
 import { codeOf, Loop, run, statement, TransientError, type Logger } from '@aura/platform';
 import type { Pool, PoolClient } from 'pg';
@@ -24,12 +25,17 @@ const ALARM_DAYS = 2;
 const SHORT_WAIT = statement('outbox_day_timeout', `select set_config('lock_timeout', '200ms', true)`);
 const LOCK = statement('outbox_day_lock', 'select pg_try_advisory_xact_lock($1, $2) as locked');
 
-/** Days in UTC, by the database's clock, that have no partition; yesterday's for transactions that began before midnight. */
+/**
+ * Days in UTC, by the database's clock, that have no partition; yesterday's for transactions that began
+ * before midnight.
+ */
 const MISSING = statement(
   'outbox_day_missing',
-  `select to_char(day, 'YYYYMMDD') as name, to_char(day, 'YYYY-MM-DD') as first, to_char(day + 1, 'YYYY-MM-DD') as next,
+  `select to_char(day, 'YYYYMMDD') as name, to_char(day, 'YYYY-MM-DD') as first,
+          to_char(day + 1, 'YYYY-MM-DD') as next,
           day - (now() at time zone 'utc')::date as ahead
-     from (select (now() at time zone 'utc')::date + n as day from generate_series(-1, $1::int) as n) as wanted
+     from (select (now() at time zone 'utc')::date + n as day
+             from generate_series(-1, $1::int) as n) as wanted
     where not exists (
       select from pg_inherits i join pg_class c on c.oid = i.inhrelid
        where i.inhparent = 'aura.outbox'::regclass and c.relname = 'outbox_' || to_char(day, 'YYYYMMDD'))

@@ -147,7 +147,8 @@ describe('lanes', () => {
       keys: fc.array(fc.nat(6), { minLength: 1, maxLength: 60 }),
       partitions: fc.integer({ min: 1, max: 4 }),
       batchRows: fc.integer({ min: 1, max: 7 }),
-      // Per answer: which keys' records fail with it, and whether the records arrived all the same (a lost answer).
+      // Per answer: which keys' records fail with it, and whether the records arrived all the same (a lost
+      // answer).
       answers: fc.array(fc.record({ fails: fc.nat(7), arrived: fc.boolean(), which: fc.nat(3) }), {
         maxLength: 60,
       }),

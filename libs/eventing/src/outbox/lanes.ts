@@ -2,12 +2,15 @@
  * What was read and is not yet acknowledged, in one queue per partition. Pure: no I/O, no clock of its own.
  *
  * Order per key (E2) survives whatever fails, because:
- * P1 a key always has the same lane, and a lane has at most one batch under way: the next one waits for its answer;
- * P2 a batch is the front of its lane, and what the log did not acknowledge goes back to the front, in position order;
- * P3 so a record is sent only when every earlier one of its key is acknowledged, or sent in the same append before it. This
- *    holds across leaders too: whatever lands late is a repeat, never an inversion;
+ * P1 a key always has the same lane, and a lane has at most one batch under way: the next one waits for its
+ *    answer;
+ * P2 a batch is the front of its lane, and what the log did not acknowledge goes back to the front, in
+ *    position order;
+ * P3 so a record is sent only when every earlier one of its key is acknowledged, or sent in the same append
+ *    before it. This holds across leaders too: whatever lands late is a repeat, never an inversion;
  * P4 a lane whose partition failed waits with back-off, then is sent alone: it can't delay the others (E6);
- * P5 a key is parked at its first row that is refused for good, its later rows with it, and nothing of it is sent any more.
+ * P5 a key is parked at its first row that is refused for good, its later rows with it, and nothing of it
+ *    is sent any more.
  */
 import { partitionOf } from '@aura/event-log';
 
@@ -133,7 +136,9 @@ export class Lanes<R extends WaitingRow> {
     for (const topic of topics) this.#missing.add(topic);
   }
 
-  /** The next append; undefined while there is nothing that may be sent. Its lanes are busy until `settle`. */
+  /**
+   * The next append; undefined while there is nothing that may be sent. Its lanes are busy until `settle`.
+   */
   next(nowMs: number): Batch<R> | undefined {
     for (const lane of this.#lanes.values())
       if (lane.failures > 0 && !lane.sending && lane.rows.length > 0 && lane.retryAtMs <= nowMs)
@@ -189,7 +194,8 @@ export class Lanes<R extends WaitingRow> {
 
   #place(row: R, partitions: number): void {
     const lane = this.#laneOf(row, partitions);
-    // A row out of a gap may be older than what waits. Rows that overlapped have no order; position order is as good as any.
+    // A row out of a gap may be older than what waits. Rows that overlapped have no order; position order
+    // is as good as any.
     let at = lane.rows.length;
     while (at > 0 && (lane.rows[at - 1] as R).position > row.position) at--;
     lane.rows.splice(at, 0, row);
@@ -236,7 +242,10 @@ export class Lanes<R extends WaitingRow> {
     return lanes;
   }
 
-  /** Rows that go back, and refusals that are the first of their key: an earlier row that goes back is tried before. */
+  /**
+   * Rows that go back, and refusals that are the first of their key: an earlier row that goes back is tried
+   * before.
+   */
   #unacknowledged(
     rows: readonly R[],
     { acknowledged, failed }: Outcome<R>,

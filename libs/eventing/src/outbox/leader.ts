@@ -1,7 +1,8 @@
 /**
  * One leadership: from the lock to its loss. A new one starts from what was saved.
  *
- * R1 everything that decides runs on the connection that holds the lock: the read, the xid of gaps, the save (fence);
+ * R1 everything that decides runs on the connection that holds the lock: the read, the xid of gaps, the
+ *    save (fence);
  * R2 a gap gets its xid before anything of that read is published or saved;
  * R3 an append is never waited for by the read: a log that is away can't cost the lock (H23);
  * R4 the cursor is saved at most every `saveEveryMs`, and not at all when nothing has changed (H34);

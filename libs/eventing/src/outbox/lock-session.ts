@@ -1,7 +1,10 @@
 import { run, statement, TransientError, type Queryable } from '@aura/platform';
 import { Client, type ClientConfig } from 'pg';
 
-/** Advisory locks of the outbox: "aura" in ASCII, and which. Two-number locks never meet the migrations' one-number lock. */
+/**
+ * Advisory locks of the outbox: "aura" in ASCII, and which. Two-number locks never meet the migrations'
+ * one-number lock.
+ */
 export const LOCK_SPACE = 0x61757261;
 export const RELAY_LOCK = 1;
 export const DAYS_LOCK = 2;
@@ -11,8 +14,9 @@ const IDLE_SESSION_MS = 4_000;
 const STATEMENT_MS = 10_000;
 
 /**
- * By statement, not by connection options, which poolers drop. Sequential scans are forbidden because a day's partition is
- * read long before it has statistics; one plan for all, because planning 38 partitions costs more than the read.
+ * By statement, not by connection options, which poolers drop. Sequential scans are forbidden because a
+ * day's partition is read long before it has statistics; one plan for all, because planning 38 partitions
+ * costs more than the read.
  */
 const SETTINGS = statement(
   'relay_session_settings',
@@ -28,8 +32,8 @@ const HEARTBEAT = statement('relay_heartbeat', 'select 1');
 const UNLOCK = statement('relay_unlock', 'select pg_advisory_unlock($1, $2)');
 
 /**
- * The one connection on which a relay holds its lock, reads and saves. When it is lost, so is the lock, and whatever is sent
- * on it afterwards fails: a leader that was frozen can save nothing.
+ * The one connection on which a relay holds its lock, reads and saves. When it is lost, so is the lock, and
+ * whatever is sent on it afterwards fails: a leader that was frozen can save nothing.
  */
 export class LockSession implements Queryable {
   #lost: Error | undefined;
@@ -80,7 +84,10 @@ export class LockSession implements Queryable {
     return this.client.query(config);
   };
 
-  /** Never waits for the lock in Postgres: a waiting statement would keep vacuum from all that dies after it (H48). */
+  /**
+   * Never waits for the lock in Postgres: a waiting statement would keep vacuum from all that dies after it
+   * (H48).
+   */
   async tryLock(): Promise<boolean> {
     const [row] = await run<{ locked: boolean }>(this, TRY_LOCK, [LOCK_SPACE, RELAY_LOCK]);
     return row?.locked === true;

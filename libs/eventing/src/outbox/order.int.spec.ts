@@ -14,7 +14,10 @@ const STORM_ROUNDS = 25;
 let kit: OutboxKit | undefined;
 afterEach(() => kit?.drop());
 
-/** Kills the leader's connection now and then when the log has taken a batch and the relay does not know it yet. */
+/**
+ * Kills the leader's connection now and then when the log has taken a batch and the relay does not know it
+ * yet.
+ */
 function crashing(log: EventLog, admin: Client, random: Seeded, crashes: { count: number }): EventLog {
   return withAppend(log, async (records) => {
     const result = await log.append(records);
@@ -39,7 +42,10 @@ interface Found {
   readonly repeats: number;
 }
 
-/** Compares what was published, in the order in which it was, with the outbox. Positions of a key are its commit order. */
+/**
+ * Compares what was published, in the order in which it was, with the outbox. Positions of a key are its
+ * commit order.
+ */
 function judge(
   outbox: readonly { key: string; position: bigint }[],
   published: readonly { key: string; position: bigint }[],

@@ -11,13 +11,16 @@ export interface OutboxRow {
   readonly fingerprint: string;
   /** Avro, without a frame. */
   readonly body: Buffer;
-  /** Trace, correlation and causation; what CloudEvents adds is made from the columns when it is published. */
+  /**
+   * Trace, correlation and causation; what CloudEvents adds is made from the columns when it is published.
+   */
   readonly headers: Readonly<Record<string, string>>;
 }
 
 /**
- * `with ordinality .. order by` makes positions follow the order in which the events were raised. `xid` and `position` are
- * drawn by their defaults, in this order: whoever has a position holds an xid that is older (relay rule 2).
+ * `with ordinality .. order by` makes positions follow the order in which the events were raised. `xid` and
+ * `position` are drawn by their defaults, in this order: whoever has a position holds an xid that is older
+ * (relay rule 2).
  */
 const INSERT = statement(
   'outbox_insert',

@@ -1,8 +1,9 @@
 /**
- * Rows of the outbox to records of the log. The body was encoded when the event was raised; here it gets its frame, with the
- * id that the registry has for its schema now (H35), and its headers.
+ * Rows of the outbox to records of the log. The body was encoded when the event was raised; here it gets
+ * its frame, with the id that the registry has for its schema now (H35), and its headers.
  *
- * Order per key is kept by `lanes.ts`; here: a row that can't be framed keeps the later rows of its key out of the append.
+ * Order per key is kept by `lanes.ts`; here: a row that can't be framed keeps the later rows of its key out
+ * of the append.
  */
 import { cloudEventHeaders, frame, type SchemaRegistry } from '@aura/contracts';
 import { UnknownTopicError, type AppendResult, type EventLog, type NewRecord } from '@aura/event-log';
@@ -105,7 +106,8 @@ export class Publisher {
     const schema = await findSchema(this.options.db, fingerprint);
     if (!schema)
       throw new TransientError(
-        `schema ${fingerprint} is not in aura.schema: insert its definition, or start the program that raised with it`,
+        `schema ${fingerprint} is not in aura.schema: insert its definition, ` +
+          'or start the program that raised with it',
       );
     return this.options.registry.register(schema.subject, schema.definition);
   }

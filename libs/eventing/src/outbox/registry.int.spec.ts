@@ -17,7 +17,7 @@ async function read(value: Buffer | undefined, registry: SchemaRegistry): Promis
 }
 
 describe('H35', () => {
-  it('H35: a registry with other ids, between raise and publish and after: every record is framed by the one that is', async () => {
+  it('H35: a rebuilt registry has other ids: every record is framed by the one that is there', async () => {
     const rebuilt = new MemoryRegistry(500);
     await rebuilt.register('other.events-other.Thing', 'string'); // takes the id that ours would have had
     let current: MemoryRegistry = new MemoryRegistry(1);

@@ -17,10 +17,11 @@ const COLUMNS = `position, event_id, topic, key, type, schema_fingerprint, body,
                         octet_length(body) + octet_length(key) + 512 as bytes`;
 
 /**
- * Poll, heartbeat and fence in one statement, in one snapshot: the rows in the gaps ($2, $3) and those past the position
- * ($1), in position order, at most $4 rows and $5 bytes (a single larger row comes alone); $6 limits the second branch.
- * Two branches of a `union all`, each by the index of each partition: one `or` reads the whole table (H47).
- * `read_plan.int.spec` keeps its plan; the session forbids sequential scans, because a day's partition has no statistics yet.
+ * Poll, heartbeat and fence in one statement, in one snapshot: the rows in the gaps ($2, $3) and those past
+ * the position ($1), in position order, at most $4 rows and $5 bytes (a single larger row comes alone); $6
+ * limits the second branch. Two branches of a `union all`, each by the index of each partition: one `or`
+ * reads the whole table (H47). `read_plan.int.spec` keeps its plan; the session forbids sequential scans,
+ * because a day's partition has no statistics yet.
  */
 export const READ = statement(
   'outbox_read',
@@ -72,7 +73,8 @@ const SAVE = statement(
        from unnest($5::text[], $6::text[], $7::bigint[], $8::text[]) as refused(topic, key, position, error)
          on conflict (topic, key) do nothing)
    update aura.relay_cursor
-      set position = $1, gaps = $2::jsonb, pending = $3::jsonb, acknowledged = $4::jsonb, saved_at = clock_timestamp(),
+      set position = $1, gaps = $2::jsonb, pending = $3::jsonb, acknowledged = $4::jsonb,
+          saved_at = clock_timestamp(),
           cluster = (select system_identifier::text from pg_control_system())
    returning position`,
 );
@@ -221,8 +223,8 @@ export async function findSchema(
 }
 
 /**
- * Keeps the schemas that this program may write, so that its rows can be framed by any later program. At start, before the
- * first event. Idempotent.
+ * Keeps the schemas that this program may write, so that its rows can be framed by any later program. At
+ * start, before the first event. Idempotent.
  */
 export async function keepSchemas(db: Queryable, definitions: readonly SchemaDefinition[]): Promise<void> {
   await run(db, KEEP_SCHEMAS, [

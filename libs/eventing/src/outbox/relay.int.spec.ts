@@ -62,7 +62,7 @@ describe('what is published', () => {
     expect(await kit.cursor()).toEqual({ position: 3n, gaps: [], pending: [] });
   });
 
-  it('E1: the row of a slow transaction, when it commits; until then its position is a saved gap', async () => {
+  it('E1: the row of a slow transaction when it commits; until then its position is a gap', async () => {
     const slow = await kit.database.client();
     await slow.query('begin');
     await insertOutboxRows(slow, [entryRow('anna', 1)]);
@@ -91,7 +91,7 @@ describe('what is published', () => {
 });
 
 describe('E4', () => {
-  it('E4: the cursor passes no record that its own partition did not acknowledge, but as pending', async () => {
+  it('E4: the cursor passes no record that its partition did not acknowledge, but as pending', async () => {
     const down = 2;
     await raiseOnKeys(40);
     const relay = kit.relay({ log: forgetting(() => down), limits: QUICK });
@@ -108,7 +108,7 @@ describe('E4', () => {
     expect((await kit.cursor()).pending).toEqual([]);
   });
 
-  it('E9: what waits for a partition is bounded; then reading stops, and goes on when it is back', async () => {
+  it('E9: what waits for a partition is bounded; reading stops, and goes on when it is back', async () => {
     let down: number | undefined = partitionOf('k1', 4);
     const relay = kit.relay({
       log: forgetting(() => down),
@@ -194,7 +194,7 @@ describe('E5, E8: what goes wrong costs time, or repeats, nothing else', () => {
     });
   });
 
-  it('E6: a record that the log refuses for good parks its key, in the save that passes it; others flow', async () => {
+  it('E6: a record refused for good parks its key, in the save that passes it; others flow', async () => {
     const log = postgresLog({ url: kit.database.url, maxRecordBytes: 2_000 });
     const relay = kit.relay({ log });
     const large = 'x'.repeat(4_000);

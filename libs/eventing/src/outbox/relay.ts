@@ -9,7 +9,10 @@ import { RelayMetrics } from './relay-metrics.js';
 import { checkOutboxShape, checkSessionState } from './shape.js';
 
 export interface RelayOptions {
-  /** A direct connection to the service's database, or through a pool in session mode; never in transaction mode. */
+  /**
+   * A direct connection to the service's database, or through a pool in session mode; never in transaction
+   * mode.
+   */
   readonly connection: ClientConfig;
   /** The service's pool: where schemas are looked up. */
   readonly db: Queryable;
@@ -55,13 +58,14 @@ const DEFAULT_LIMITS: RelayLimits = {
 /**
  * Publishes the outbox of one database to the log: start one in every replica, one of them leads.
  *
- * Guarantees: what was committed is published, what was rolled back is not (E1); records of a key in commit order (E2);
- * the saved cursor passes only what its own partition acknowledged, or what is saved beside it (E4); a crash at any
- * statement repeats records, never loses one (E8). A frozen leader loses its lock within 4 s.
- * Limits: records may repeat after a crash (readers drop by event id). A partition that fails for the first time delays the
- * append that it is in; then it waits alone. Waiting rows are bounded over all partitions: past it reading stops (E9).
- * Errors: `start` throws `InvariantError` where the outbox or the connection can't keep these promises (H7); afterwards
- * failures are logged, shown by `status`, and tried again with back-off.
+ * Guarantees: what was committed is published, what was rolled back is not (E1); records of a key in commit
+ * order (E2); the saved cursor passes only what its own partition acknowledged, or what is saved beside it
+ * (E4); a crash at any statement repeats records, never loses one (E8). A frozen leader loses its lock
+ * within 4 s. Limits: records may repeat after a crash (readers drop by event id). A partition that fails
+ * for the first time delays the append that it is in; then it waits alone. Waiting rows are bounded over
+ * all partitions: past it reading stops (E9). Errors: `start` throws `InvariantError` where the outbox or
+ * the connection can't keep these promises (H7); afterwards failures are logged, shown by `status`, and
+ * tried again with back-off.
  */
 export class Relay {
   readonly #limits: RelayLimits;
@@ -104,7 +108,10 @@ export class Relay {
     if (this.#leader) this.#loop.nudge();
   }
 
-  /** Publishes what there is, and saves; stands by where another leads. For tests: rejects with what went wrong. */
+  /**
+   * Publishes what there is, and saves; stands by where another leads. For tests: rejects with what went
+   * wrong.
+   */
   async runOnce(): Promise<void> {
     await this.#loop.runOnce();
     while (this.#leader?.busy) {
@@ -114,7 +121,9 @@ export class Relay {
     await this.#leader?.flush();
   }
 
-  /** Waits for appends under way (up to `graceMs`), saves the cursor, gives the lock to a standby. Idempotent. */
+  /**
+   * Waits for appends under way (up to `graceMs`), saves the cursor, gives the lock to a standby. Idempotent.
+   */
   async stop(graceMs = 5_000): Promise<void> {
     await this.#loop.stop();
     this.#metrics.stop();

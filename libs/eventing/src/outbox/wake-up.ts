@@ -13,9 +13,9 @@ const CHANNEL = 'aura_outbox';
 /**
  * Tells the leading relay, in whichever replica it is, that events were committed.
  *
- * NOTIFY inside the writers' own transactions would serialise their commits (one lock for the cluster), so it is sent after
- * them, on a connection of its own, without waiting for the disk, and once for all commits since the last one.
- * It only shortens waits: what is lost costs one heartbeat of the relay.
+ * NOTIFY inside the writers' own transactions would serialise their commits (one lock for the cluster), so
+ * it is sent after them, on a connection of its own, without waiting for the disk, and once for all commits
+ * since the last one. It only shortens waits: what is lost costs one heartbeat of the relay.
  */
 export class WakeUp {
   readonly #loop: Loop;
@@ -40,7 +40,9 @@ export class WakeUp {
     this.#loop.start();
   }
 
-  /** Events were committed here, and the relay of this process does not lead. Returns at once, never throws. */
+  /**
+   * Events were committed here, and the relay of this process does not lead. Returns at once, never throws.
+   */
   notify(): void {
     this.#wanted = true;
     this.#sending ??= this.#send().finally(() => (this.#sending = undefined));

@@ -93,7 +93,7 @@ it('T1: two replicas claim different tasks', async () => {
   expect(await rows()).toEqual([]);
 });
 
-it('T1: the task of an owner that died goes to another when the lease has run out, as the next attempt', async () => {
+it('T1: a dead owner’s task goes to another when its lease has run out, as the next attempt', async () => {
   await schedule('work');
   await service.pool.query(
     `update aura.task set attempt = 1, lease_until = clock_timestamp() + interval '1 hour'`,

@@ -1,11 +1,12 @@
 /**
  * Durable tasks: one mechanism for what is slow or due later.
  *
- * T1 a task is claimed by lease, and its attempt counted with the claim: a crash burns an attempt, a dead owner's tasks go
- *    to whoever claims next, when the lease has run out;
- * T2 it ends in one transaction with its rows and events, and only for the attempt that owns it: a late owner's ending is
- *    rolled back whole;
- * T3 no poll while nothing is due: a commit of this process wakes the loop, else it sleeps until the next due time.
+ * T1 a task is claimed by lease, and its attempt counted with the claim: a crash burns an attempt, a dead
+ *    owner's tasks go to whoever claims next, when the lease has run out;
+ * T2 it ends in one transaction with its rows and events, and only for the attempt that owns it: a late
+ *    owner's ending is rolled back whole;
+ * T3 no poll while nothing is due: a commit of this process wakes the loop, else it sleeps until the next
+ *    due time.
  */
 import { kindOf, Loop, traceContext, TerminalError, type Logger, type Next } from '@aura/platform';
 import { context, ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api';
@@ -81,7 +82,9 @@ export class TaskRunner {
     await Promise.all([...this.#running.values()].map((r) => r.done));
   }
 
-  /** Claims no more, waits `graceMs` for what runs, then aborts it; its leases run out and others take over. */
+  /**
+   * Claims no more, waits `graceMs` for what runs, then aborts it; its leases run out and others take over.
+   */
   async stop(graceMs = 5_000): Promise<void> {
     await this.#loop.stop();
     const done = Promise.all([...this.#running.values()].map((r) => r.done));
@@ -175,7 +178,8 @@ export class TaskRunner {
   }
 
   async #slowPart(handler: TaskHandler, task: Task, signal: AbortSignal): Promise<TaskEnding> {
-    // Twice as many claims as attempts: those that ended without a word killed their process, or died with it.
+    // Twice as many claims as attempts: those that ended without a word killed their process, or died with
+    // it.
     if (task.attempt > 2 * (handler.maxAttempts ?? DEFAULT_ATTEMPTS))
       throw new TerminalError(`task ${task.kind} ${task.id} did not end in ${task.attempt - 1} attempts`);
     return handler.run(task, signal);

@@ -30,14 +30,15 @@ const INSERT = statement(
   'task_insert',
   `insert into aura.task (id, kind, key, due_at, payload, correlation_id, causation_id, trace)
    select id, kind, key, due_at, payload::jsonb, correlation_id, causation_id, trace::jsonb
-     from unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::text[])
-          as wanted(id, kind, key, due_at, payload, correlation_id, causation_id, trace)
+     from unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[],
+                 $8::text[]) as wanted(id, kind, key, due_at, payload, correlation_id, causation_id, trace)
        on conflict (id) do nothing`,
 );
 
 /**
- * T1. Due tasks without a live lease, oldest first, at most $2[i] of kind $1[i]. `skip locked`: two replicas that claim at
- * the same time get different ones. The index `task_due` finds them; an attempt is counted here, before anything can crash.
+ * T1. Due tasks without a live lease, oldest first, at most $2[i] of kind $1[i]. `skip locked`: two
+ * replicas that claim at the same time get different ones. The index `task_due` finds them; an attempt is
+ * counted here, before anything can crash.
  */
 const CLAIM = statement(
   'task_claim',
@@ -56,10 +57,13 @@ const CLAIM = statement(
    returning id, kind, key, attempt, payload, correlation_id, causation_id, trace`,
 );
 
-/** When the next task of these kinds is due, or its lease runs out; in ms from now, by the database's clock. */
+/**
+ * When the next task of these kinds is due, or its lease runs out; in ms from now, by the database's clock.
+ */
 const NEXT_DUE = statement(
   'task_next_due',
-  `select ceil(extract(epoch from min(greatest(due_at, lease_until)) - clock_timestamp()) * 1000)::float8 as after_ms
+  `select ceil(extract(epoch from min(greatest(due_at, lease_until)) - clock_timestamp()) * 1000)::float8
+          as after_ms
      from aura.task where state = 'due' and kind = any($1::text[]) and id <> all($2::uuid[])`,
 );
 
@@ -77,13 +81,15 @@ const REMOVE = statement('task_remove', 'delete from aura.task where id = $1 and
 
 const RETRY = statement(
   'task_retry',
-  `update aura.task set due_at = clock_timestamp() + $3 * interval '1 ms', lease_until = null, error = $4::jsonb
+  `update aura.task
+      set due_at = clock_timestamp() + $3 * interval '1 ms', lease_until = null, error = $4::jsonb
     where id = $1 and attempt = $2`,
 );
 
 const FAIL = statement(
   'task_fail',
-  `update aura.task set state = 'failed', lease_until = null, error = $3::jsonb where id = $1 and attempt = $2`,
+  `update aura.task set state = 'failed', lease_until = null, error = $3::jsonb
+    where id = $1 and attempt = $2`,
 );
 
 export async function insertTasks(db: Queryable, rows: readonly TaskRow[]): Promise<void> {

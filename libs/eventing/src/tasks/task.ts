@@ -6,7 +6,10 @@ export interface Task<P extends object = object> {
   readonly id: string;
   readonly kind: string;
   readonly key: string;
-  /** 1 for the first. Counted when it is claimed: a crash burns an attempt, so a task that kills its process ends. */
+  /**
+   * 1 for the first. Counted when it is claimed: a crash burns an attempt, so a task that kills its process
+   * ends.
+   */
   readonly attempt: number;
   readonly payload: P;
   readonly correlationId: string | undefined;
@@ -19,14 +22,14 @@ export type TaskEnding = (work: Work) => Promise<void>;
 /**
  * Does what is slow or outside, apart from any transaction, and says how it ends.
  *
- * Guarantees: an ending takes effect once (T2). Limits: `run` may happen twice, also side by side (an owner that lost its
- * lease): make it harmless, or use the task's id as idempotency key.
+ * Guarantees: an ending takes effect once (T2). Limits: `run` may happen twice, also side by side (an owner
+ * that lost its lease): make it harmless, or use the task's id as idempotency key.
  */
 export interface TaskHandler<P extends object = object> {
   readonly kind: string;
   /**
-   * The slow part. `signal` is aborted when the lease is lost or the service stops. A `TerminalError` fails the task at
-   * once; any other error is tried again with back-off until `maxAttempts`.
+   * The slow part. `signal` is aborted when the lease is lost or the service stops. A `TerminalError` fails
+   * the task at once; any other error is tried again with back-off until `maxAttempts`.
    */
   run(task: Task<P>, signal: AbortSignal): Promise<TaskEnding>;
   /** The ending of a task that failed for good. Without it the task stays in sight with its error. */
@@ -35,13 +38,18 @@ export interface TaskHandler<P extends object = object> {
   readonly maxAttempts?: number;
   /** How many of this kind run side by side in this process. Default 4. */
   readonly concurrency?: number;
-  /** Before the second attempt at most this long (ms), doubling up to `maxBackoffMs`; full jitter. Default 200. */
+  /**
+   * Before the second attempt at most this long (ms), doubling up to `maxBackoffMs`; full jitter. Default
+   * 200.
+   */
   readonly initialBackoffMs?: number;
   /** Default 60,000. */
   readonly maxBackoffMs?: number;
 }
 
-/** Full jitter (AWS architecture blog, 2015): a uniform draw below the exponential cap. `random` in [0, 1). */
+/**
+ * Full jitter (AWS architecture blog, 2015): a uniform draw below the exponential cap. `random` in [0, 1).
+ */
 export function backoffMs(
   attempt: number,
   random: number,

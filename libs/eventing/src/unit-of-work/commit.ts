@@ -1,8 +1,8 @@
 /**
- * U1 a COMMIT counts only if Postgres answered `COMMIT` (H1, H42): after a swallowed SQL error it answers `ROLLBACK`, without
- *    an error, and TypeORM's own `transaction()` resolves;
- * U2 a transaction that is in the failed state is found before COMMIT, without a round trip, so that who swallowed the
- *    error is named.
+ * U1 a COMMIT counts only if Postgres answered `COMMIT` (H1, H42): after a swallowed SQL error it answers
+ *    `ROLLBACK`, without an error, and TypeORM's own `transaction()` resolves;
+ * U2 a transaction that is in the failed state is found before COMMIT, without a round trip, so that who
+ *    swallowed the error is named.
  */
 import { TransientError } from '@aura/platform';
 import type { PoolClient } from 'pg';
@@ -18,13 +18,17 @@ export class SwallowedSqlError extends Error {
   }
 }
 
-/** The connection broke while COMMIT was under way: it may have happened or not. The caller must look, or repeat safely. */
+/**
+ * The connection broke while COMMIT was under way: it may have happened or not. The caller must look, or
+ * repeat safely.
+ */
 export class UnknownOutcomeError extends TransientError {}
 
 /**
- * U2. Rejects with `SwallowedSqlError` when the transaction of `client` is in the failed state. No round trip: the state
- * comes with the end of the last answer. A query's rejection comes a moment before that end, so it is waited for: a
- * handler that swallows its last error must not pass for sound, and the next one must not be blamed.
+ * U2. Rejects with `SwallowedSqlError` when the transaction of `client` is in the failed state. No round
+ * trip: the state comes with the end of the last answer. A query's rejection comes a moment before that
+ * end, so it is waited for: a handler that swallows its last error must not pass for sound, and the next
+ * one must not be blamed.
  */
 export async function assertHealthy(client: PoolClient, who: string): Promise<void> {
   await answerEnded(client as unknown as ClientState);
@@ -46,7 +50,10 @@ export async function commitTransaction(client: PoolClient, who: string): Promis
   if (command !== 'COMMIT') throw new SwallowedSqlError(who);
 }
 
-/** A deferred constraint or a serialization failure refuses the COMMIT; a server that shuts down leaves it open. */
+/**
+ * A deferred constraint or a serialization failure refuses the COMMIT; a server that shuts down leaves it
+ * open.
+ */
 function isRefusal(error: unknown): boolean {
   const { code } = error as { code?: unknown };
   return typeof code === 'string' && /^(?!57P|08)[0-9A-Z]{5}$/.test(code);

@@ -27,13 +27,14 @@ const outbox = (): Promise<
   { event_id: string; key: string; body: Buffer; headers: object; position: string }[]
 > => service.rows('select event_id, key, body, headers, position from aura.outbox order by position');
 const tasks = (): Promise<{ id: string; kind: string }[]> => service.rows('select id, kind from aura.task');
-const eventOf = (id: string): EventEnvelope => ({ id, headers: {}, correlationId: 'saga-1' }) as EventEnvelope;
+const eventOf = (id: string): EventEnvelope =>
+  ({ id, headers: {}, correlationId: 'saga-1' }) as EventEnvelope;
 const causedBy = (event: EventEnvelope): Cause => ({ kind: 'event', event, group: 'shop' });
 const raise = (work: Work, key: string, n = 1): void => {
   work.raise(Counted.of({ key, n }));
 };
 
-it('E1: rows, events and tasks are committed together, events in the order in which they were raised', async () => {
+it('E1: rows, events and tasks are committed together, events in the order of raising', async () => {
   await service.units.run(async (work) => {
     await work.manager.insert(Item, { id: 1 });
     for (const key of ['c', 'a', 'b']) raise(work, key);
@@ -199,7 +200,7 @@ it('a wrong payload is refused when it is raised, and the unit can go on', async
   expect(await outbox()).toHaveLength(1);
 });
 
-it('a connection that breaks during COMMIT is an unknown outcome, and does not go back to the pool', async () => {
+it('a connection that breaks during COMMIT is an unknown outcome, and leaves the pool', async () => {
   const unit = await UnitOfWork.begin(service.units.context);
   await unit.manager.insert(Item, { id: 1 });
   const [{ pid }] = await unit.manager.query('select pg_backend_pid() as pid');

@@ -1,7 +1,8 @@
 /**
  * U3 the buffers of raised events, tasks and hints follow savepoints (H17);
  * U4 it is flushed as the last statements before COMMIT, tasks first, the outbox last (E1);
- * U5 ids of what is raised while handling an event or a task are derived from it (H40), those of a request are random.
+ * U5 ids of what is raised while handling an event or a task are derived from it (H40), those of a request
+ *    are random.
  */
 import { derivedId, newEventId, type Contracts, type EventEnvelope, type NewEvent } from '@aura/contracts';
 import { InvariantError, run, statement, traceHeaders, type Clock } from '@aura/platform';
@@ -25,8 +26,8 @@ export interface UnitOfWorkContext {
 }
 
 /**
- * One database transaction and what it wants to publish. Begin, hand out `work(cause)`, then `commit` or `rollback`: each
- * exactly once. Not for concurrent use: one connection, one statement at a time.
+ * One database transaction and what it wants to publish. Begin, hand out `work(cause)`, then `commit` or
+ * `rollback`: each exactly once. Not for concurrent use: one connection, one statement at a time.
  */
 export class UnitOfWork {
   readonly #events: OutboxRow[] = [];
@@ -77,7 +78,10 @@ export class UnitOfWork {
     };
   }
 
-  /** Rejects with `SwallowedSqlError` naming `who`, when what ran last left the transaction failed. No round trip. */
+  /**
+   * Rejects with `SwallowedSqlError` naming `who`, when what ran last left the transaction failed. No round
+   * trip.
+   */
   assertHealthy(who: string): Promise<void> {
     return assertHealthy(this.client, who);
   }
@@ -106,7 +110,9 @@ export class UnitOfWork {
     }
   }
 
-  /** Flushes and commits. `beforeOutbox` runs the caller's own last statements (offsets) ahead of the outbox. */
+  /**
+   * Flushes and commits. `beforeOutbox` runs the caller's own last statements (offsets) ahead of the outbox.
+   */
   async commit(who: string, beforeOutbox?: () => Promise<void>): Promise<void> {
     await assertHealthy(this.client, who);
     if (this.#tasks.length > 0) await insertTasks(this.client, this.#tasks);
@@ -120,8 +126,9 @@ export class UnitOfWork {
   }
 
   /**
-   * Gives the connection back, rolled back. Safe to call after a failed `commit`; never throws. Resolves to false when the
-   * connection was found broken: whatever error the caller holds is then the database's, not that of who ran last.
+   * Gives the connection back, rolled back. Safe to call after a failed `commit`; never throws. Resolves to
+   * false when the connection was found broken: whatever error the caller holds is then the database's, not
+   * that of who ran last.
    */
   async rollback(): Promise<boolean> {
     if (this.#done) return true;
@@ -192,7 +199,9 @@ export class UnitOfWork {
     return this.savepoint(() => fn(this.work(cause)));
   }
 
-  /** U5. Ordinals count per cause, so that the events of one cause do not depend on what else shares its unit. */
+  /**
+   * U5. Ordinals count per cause, so that the events of one cause do not depend on what else shares its unit.
+   */
   #id(cause: Cause, purpose: '' | '/task'): string {
     if (cause.kind === 'request') return newEventId(this.context.clock.now());
     const causeId = cause.kind === 'event' ? cause.event.id : cause.taskId;
@@ -216,7 +225,10 @@ function causationOf(cause: Cause): string | undefined {
   return cause.kind === 'event' ? cause.event.id : cause.causationId;
 }
 
-/** The active span where there is one; else what the cause carried, so that a trace survives a process without an SDK. */
+/**
+ * The active span where there is one; else what the cause carried, so that a trace survives a process
+ * without an SDK.
+ */
 function traceOf(cause: Cause): Record<string, string> {
   const active = traceHeaders();
   if (active.traceparent) return { ...active };
@@ -229,7 +241,10 @@ function traceIn({ headers }: EventEnvelope): Record<string, string> {
   return { ...(traceparent ? { traceparent } : {}), ...(tracestate ? { tracestate } : {}) };
 }
 
-/** On this instance only: TypeORM would open a savepoint of its own, which the buffer of raised events does not follow. */
+/**
+ * On this instance only: TypeORM would open a savepoint of its own, which the buffer of raised events does
+ * not follow.
+ */
 function refuseNested(manager: EntityManager): void {
   manager.transaction = () =>
     Promise.reject(

@@ -4,9 +4,9 @@ import type { EntityManager } from 'typeorm';
 /**
  * What a handler, a request or a task gets: one database transaction, visibly.
  *
- * Guarantees: rows, events and tasks of one `Work` are committed together or not at all (E1). Events leave in the order in
- * which they were raised. Nothing is written to the outbox before the last statement of the transaction.
- * Limits: keep it short and local. What is slow or calls somebody outside is a task.
+ * Guarantees: rows, events and tasks of one `Work` are committed together or not at all (E1). Events leave
+ * in the order in which they were raised. Nothing is written to the outbox before the last statement of the
+ * transaction. Limits: keep it short and local. What is slow or calls somebody outside is a task.
  */
 export interface Work {
   /** TypeORM's manager on this transaction. Its `transaction()` is refused: use `savepoint`. */
@@ -14,20 +14,26 @@ export interface Work {
   /** When this unit began, by this process's clock: the one `now` of everything in it. */
   readonly now: Date;
   /**
-   * Raises an event: encoded and checked at once, written with the commit. Throws `InvalidPayloadError` with the field's
-   * path, or `EventTooLargeError`; nothing has been written then and the transaction can go on.
+   * Raises an event: encoded and checked at once, written with the commit. Throws `InvalidPayloadError`
+   * with the field's path, or `EventTooLargeError`; nothing has been written then and the transaction can
+   * go on.
    */
   raise(event: NewEvent, options?: RaiseOptions): RaisedEvent;
   /** Wants `kind` done later, or right after the commit, by the handler of that kind; see tasks.ts. */
   schedule(task: NewTask): ScheduledTask;
-  /** Runs `fn` in a savepoint: when it throws, its rows, events and tasks are undone (H17), and the error goes on. */
+  /**
+   * Runs `fn` in a savepoint: when it throws, its rows, events and tasks are undone (H17), and the error
+   * goes on.
+   */
   savepoint<T>(fn: (work: Work) => Promise<T>): Promise<T>;
   /**
-   * Calls `hint` once the unit has committed: to wake a waiting request, for nothing that matters. It is not called when
-   * the process dies in between, nor in another replica. Must not throw.
+   * Calls `hint` once the unit has committed: to wake a waiting request, for nothing that matters. It is
+   * not called when the process dies in between, nor in another replica. Must not throw.
    */
   afterCommit(hint: () => void): void;
-  /** Serialises units of work of one key, until the end of the transaction (E2). Take locks in sorted order. */
+  /**
+   * Serialises units of work of one key, until the end of the transaction (E2). Take locks in sorted order.
+   */
   lock(key: string): Promise<void>;
 }
 
@@ -58,7 +64,9 @@ export interface NewTask {
 }
 
 export interface ScheduledTask {
-  /** Use it as idempotency key outside: the same whatever the attempt, and when the cause is handled again. */
+  /**
+   * Use it as idempotency key outside: the same whatever the attempt, and when the cause is handled again.
+   */
   readonly id: string;
 }
 
