@@ -6,13 +6,14 @@ export async function settled<T>(
   what: string,
   probe: () => Promise<T> | T,
   { withinMs = 20_000, everyMs = 10 }: { withinMs?: number; everyMs?: number } = {},
-): Promise<NonNullable<T>> {
+): Promise<Exclude<T, undefined | null | false>> {
   const end = performance.now() + withinMs;
   let last: unknown;
   for (;;) {
     try {
       const value = await probe();
-      if (value !== undefined && value !== null && value !== false) return value;
+      if (value !== undefined && value !== null && value !== false)
+        return value as Exclude<T, undefined | null | false>;
       last = undefined;
     } catch (error) {
       last = error;
