@@ -114,8 +114,11 @@ export class ConfluentRegistry implements SchemaRegistry {
     }
   }
 
-  /** Before the first schema: registries start at BACKWARD or NONE, and the client refuses to differ. */
-  async #setLevel(subject: string): Promise<void> {
+  /**
+   * Before the first schema: registries start at BACKWARD or NONE, and the client refuses to differ. A 409 says
+   * that another service was setting it in the same moment (Apicurio): the level is read again.
+   */
+  async #setLevel(subject: string, races = RACES): Promise<void> {
     try {
       const { compatibilityLevel } = (await this.#api.Subject.config({ subject })).data();
       if (compatibilityLevel === LEVEL) return;
@@ -124,7 +127,16 @@ export class ConfluentRegistry implements SchemaRegistry {
       ]);
     } catch (error) {
       if (statusOf(error) !== 404) throw error;
+      await this.#createLevel(subject, races);
+    }
+  }
+
+  async #createLevel(subject: string, races: number): Promise<void> {
+    try {
       await this.#api.Subject.updateConfig({ subject, body: { compatibility: LEVEL } });
+    } catch (error) {
+      if (statusOf(error) !== 409 || races === 0) throw error;
+      await this.#setLevel(subject, races - 1);
     }
   }
 

@@ -171,6 +171,39 @@ describe('units', () => {
     await subscription.stop();
   });
 
+  it('H45: a unit that outlasts its session while another member joins keeps its partitions', async () => {
+    const topic = await topicOf(1);
+    await fill(topic, 1);
+    const shared = { group: `spec-${randomUUID()}`, sessionTimeoutMs: 6_000 };
+    const asked = Promise.withResolvers<void>();
+    const runs: string[] = [];
+    const slow = subscriber([topic], {
+      ...shared,
+      onBatches: async (batches) => {
+        runs.push('slow');
+        await asked.promise;
+        // Longer than a session after the other has asked to join: its length is what this is about.
+        await new Promise((resolve) => setTimeout(resolve, 8_000));
+        runs.push('slow ended');
+        return batches.map(end);
+      },
+    });
+    const assigned = (partitions: readonly TopicPartition[]): Promise<Position[]> => {
+      if (partitions.length > 0) runs.push('other assigned');
+      return Promise.resolve(partitions.map((p) => ({ ...p, offset: 1n })));
+    };
+    const other = subscriber([topic], { ...shared, onAssigned: assigned });
+    const first = await slow.subscribe();
+    await settled('the unit began', () => runs.length > 0);
+    const second = await other.subscribe();
+    asked.resolve();
+    await settled('the unit ended', () => runs.includes('slow ended'), { withinMs: 40_000 });
+    expect(runs).toEqual(['slow', 'slow ended']);
+    await first.stop();
+    await settled('the partition went over', () => runs.includes('other assigned'), { withinMs: 40_000 });
+    await second.stop();
+  });
+
   it('takes what has arrived of all partitions as one unit (C4)', async () => {
     const topic = await topicOf(6);
     for (let i = 0; i < 60; i++) await fill(topic, 1, `key-${i}`);

@@ -59,7 +59,7 @@ export class Member {
     private readonly events: MemberEvents,
   ) {}
 
-  /** Resolves when the first attempt to join has ended, well or not. */
+  /** Resolves when the first attempt to join is under way, or could not be made: a group may be slow to let in. */
   start(): Promise<void> {
     return new Promise((resolve) => {
       this.#running = this.#run(resolve);
@@ -84,8 +84,7 @@ export class Member {
       this.#end = ended.resolve;
       let watch: NodeJS.Timeout | undefined;
       try {
-        watch = this.#watchFor(await this.#join(ended.resolve), ended.resolve);
-        attempted();
+        watch = this.#watchFor(await this.#join(ended.resolve, attempted), ended.resolve);
         await ended.promise;
       } catch (error) {
         this.#failures += 1;
@@ -100,13 +99,14 @@ export class Member {
   }
 
   /** Starts a consumer of the topics that exist; returns the others. */
-  async #join(end: () => void): Promise<string[]> {
+  async #join(end: () => void, attempted: () => void): Promise<string[]> {
     const { group, topics } = this.config;
     const known = new Set((await this.topics.describe(topics)).map((t) => t.name));
     const missing = topics.filter((t) => !known.has(t));
     for (const topic of missing) this.events.missing(new UnknownTopicError(topic));
     if (known.size === 0) {
       this.#lastSign = -Infinity;
+      attempted();
       return missing;
     }
     const consumer = this.#create();
@@ -116,6 +116,7 @@ export class Member {
     // From the beginning even where nothing is known: from the end, a jump would swallow records unseen (hole
     // H53).
     await consumer.subscribe({ topics: [...known], fromBeginning: true });
+    attempted();
     const concurrently = (await this.topics.describe([...known])).reduce((sum, t) => sum + t.partitions, 0);
     await consumer.run({
       autoCommit: false,

@@ -5,12 +5,15 @@ import { isEvicted, mustRejoin } from './kafka-errors.js';
  * session would be given to another member, and run again and again.
  *
  * A rebalance that a heartbeat meets is remembered and thrown when the work has ended, so that kafkajs joins
- * again: the group waits that long. Other errors of a heartbeat (broker away) are left to the next one.
+ * again. Until then the heart goes on beating: the group waits for a member that is alive (up to the rebalance
+ * timeout), and gives the partitions of a silent one away. Other errors of a heartbeat (broker away) are left
+ * to the next one.
  */
 export class Pulse {
   #timer: NodeJS.Timeout | undefined;
   #working = 0;
   #interruption: Error | undefined;
+  #evicted = false;
 
   /** `onEvicted`: the group no longer knows this member; what it holds may be somebody else's by now. */
   constructor(
@@ -26,6 +29,7 @@ export class Pulse {
   /** Forgets the interruption: this member has joined again. */
   renew(): void {
     this.#interruption = undefined;
+    this.#evicted = false;
   }
 
   /**
@@ -47,13 +51,15 @@ export class Pulse {
   }
 
   async #beat(heartbeat: () => Promise<void>): Promise<void> {
-    if (this.#interruption) return;
+    if (this.#evicted) return;
     try {
       await heartbeat();
     } catch (error) {
       if (!mustRejoin(error) || !(error instanceof Error)) return;
-      this.#interruption = error;
-      if (isEvicted(error)) this.onEvicted();
+      this.#interruption ??= error;
+      if (!isEvicted(error)) return;
+      this.#evicted = true;
+      this.onEvicted();
     }
   }
 }

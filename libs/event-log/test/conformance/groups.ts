@@ -87,7 +87,8 @@ export function groups(suite: Suite): void {
     await settled('a unit under way', () => finish);
     const other = await suite.member(suite.open(), settings);
     await log.append(numbered(topic, 20));
-    await settled('the member waits', () => other.subscription.healthy());
+    const witness = await suite.member(log, { group: groupName(), topics: [topic] });
+    await settled('everybody else has read it all', () => witness.reader.records.length === 40);
     expect(other.reader.records).toEqual([]);
     const release = setInterval(() => finish?.(), 5); // every unit of the slow one ends from now on
     suite.later(() => Promise.resolve(clearInterval(release)));
