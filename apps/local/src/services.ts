@@ -4,7 +4,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
 import { gateway } from '@aura/gateway';
 import { imageAnalysis } from '@aura/image-analysis';
-import { TransientError } from '@aura/platform';
+import { TerminalError, TransientError } from '@aura/platform';
 import { createLogger, startService, type RunningService } from '@aura/service';
 import { CLONE } from './options.js';
 import type { ServiceName } from './servers.js';
@@ -12,6 +12,8 @@ import type { ServiceName } from './servers.js';
 export interface StartedService {
   readonly name: ServiceName;
   readonly url: string;
+  /** Why it can't become ready any more; undefined while it lives. */
+  gone(): string | undefined;
   stop(): Promise<void>;
 }
 
@@ -30,7 +32,7 @@ export function inThisProcess(logFolder: string): Starter {
         name === 'gateway'
           ? await startService({ ...gateway, ...options })
           : await startService({ ...imageAnalysis, ...options });
-      return { name, url: running.url, stop: () => running.stop() };
+      return { name, url: running.url, gone: () => undefined, stop: () => running.stop() };
     },
   };
 }
@@ -54,7 +56,12 @@ export function inProcesses(logFolder: string): Starter {
         },
       );
       closeSync(log);
-      return { name, url: `http://127.0.0.1:${port}`, stop: () => ended(child) };
+      return {
+        name,
+        url: `http://127.0.0.1:${port}`,
+        gone: () => (child.exitCode === null ? undefined : `it ended with exit code ${child.exitCode}`),
+        stop: () => ended(child),
+      };
     },
   };
 }
@@ -72,14 +79,16 @@ function ended(child: ChildProcess): Promise<void> {
  * `withinMs`.
  */
 export async function whenReady(
-  { name, url }: StartedService,
+  { name, url, gone }: StartedService,
   signal: AbortSignal,
   withinMs = 60_000,
 ): Promise<void> {
-  const end = performance.now() + withinMs;
+  const until = performance.now() + withinMs;
   let missing = 'it does not answer';
-  while (performance.now() < end) {
+  while (performance.now() < until) {
     signal.throwIfAborted();
+    const end = gone();
+    if (end) throw new TerminalError(`${name} can't start: ${end}; its log says why`);
     try {
       const response = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(5_000) });
       if (response.ok) return;

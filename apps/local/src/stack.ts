@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { TerminalError } from '@aura/platform';
 import type { DemoOptions } from './options.js';
 import { kafka, postgres, type ServiceName, type StartedPostgres } from './servers.js';
 import {
@@ -55,9 +56,8 @@ export class Stack {
   }
 
   async startService(name: ServiceName): Promise<string> {
-    const wanted =
-      name === 'gateway' ? (this.options.port ?? (await freePort(USUAL_PORT))) : await freePort();
-    const service = await this.#starter.start(name, wanted, this.#settingsOf(name));
+    const port = await (name === 'gateway' ? this.#gatewayPort() : freePort());
+    const service = await this.#starter.start(name, port, this.#settingsOf(name));
     this.#stops.unshift(() => service.stop());
     this.#services.set(name, service);
     await whenReady(service, this.signal);
@@ -74,6 +74,13 @@ export class Stack {
 
   async stop(): Promise<void> {
     for (const stop of this.#stops.splice(0)) await stop();
+  }
+
+  async #gatewayPort(): Promise<number> {
+    const { port } = this.options;
+    const free = await freePort(port ?? USUAL_PORT);
+    if (port === undefined || port === free) return free;
+    throw new TerminalError(`port ${port} of 127.0.0.1 is taken: give --port another one, or leave it out`);
   }
 
   #settingsOf(name: ServiceName): Record<string, string> {
