@@ -79,15 +79,16 @@ function ended(child: ChildProcess): Promise<void> {
  * `withinMs`.
  */
 export async function whenReady(
-  { name, url, gone }: StartedService,
+  service: StartedService,
   signal: AbortSignal,
   withinMs = 60_000,
 ): Promise<void> {
+  const { name, url } = service;
   const until = performance.now() + withinMs;
   let missing = 'it does not answer';
   while (performance.now() < until) {
     signal.throwIfAborted();
-    const end = gone();
+    const end = service.gone();
     if (end) throw new TerminalError(`${name} can't start: ${end}; its log says why`);
     try {
       const response = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(5_000) });
