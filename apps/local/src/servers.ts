@@ -26,16 +26,19 @@ export interface StartedKafka extends StartedServer {
   readonly log: Readonly<Record<string, string>>;
 }
 
-/** A durable Postgres with a database per service and one for the log. */
-export async function postgres({ dir, postgresPort }: DemoOptions): Promise<StartedPostgres> {
+/**
+ * A durable Postgres with a database per service and one for the log. Services on Kafka have databases of their
+ * own: positions in one log mean nothing in another, and a reader would rightly refuse to go on (E10).
+ */
+export async function postgres({ dir, postgresPort, kafka: onKafka }: DemoOptions): Promise<StartedPostgres> {
   const server = await startPostgres({
     dir: resolve(dir, 'postgres'),
     ...(postgresPort === undefined ? {} : { port: postgresPort }),
   });
   const entries: [ServiceName, string][] = [];
-  for (const name of SERVICES) {
-    const role = name.replaceAll('-', '_');
-    entries.push([name, await ensureDatabase(server.url, { name: role })]);
+  for (const service of SERVICES) {
+    const name = `${service.replaceAll('-', '_')}${onKafka ? '_on_kafka' : ''}`;
+    entries.push([service, await ensureDatabase(server.url, { name })]);
   }
   const logUrl = await ensureDatabase(server.url, { name: 'event_log' });
   return {
