@@ -7,7 +7,7 @@ import { expect, it } from 'vitest';
 import { CrashRun, type CrashRunOptions } from './crash-run.js';
 import { differences, type Ledger } from './ledger.js';
 
-const ROUNDS = Number(process.env['AURA_CRASH_ROUNDS'] ?? 10);
+const ROUNDS = Number(process.env['AURA_CRASH_ROUNDS'] ?? 6);
 
 /** Runs `body` over services and servers of its own, which are ended whatever happens. */
 export async function withCrashRun(

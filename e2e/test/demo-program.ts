@@ -84,9 +84,15 @@ export class RunningDemo {
     return this.ended;
   }
 
+  /** As `kill -9` of it alone. */
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.ended;
+  }
+
   /** As `kill -9` of it and everything it started; the Postgres is a daemon of its own and stays. */
   async killAll(): Promise<void> {
-    const family = [this.#child.pid as number, ...descendantsOf(this.#child.pid as number)];
+    const family = [this.#child.pid as number, ...this.descendants()];
     for (const pid of family) killIfThere(pid);
     await this.ended;
   }

@@ -37,6 +37,8 @@ export function inThisProcess(logFolder: string): Starter {
   };
 }
 
+const WITH_PARENT = new URL('./with-parent.js', import.meta.url).href;
+
 /** Each in a process of its own, as they would run anywhere else. */
 export function inProcesses(logFolder: string): Starter {
   return {
@@ -46,11 +48,11 @@ export function inProcesses(logFolder: string): Starter {
       const main = resolve(CLONE, 'apps', name, 'dist/main.js');
       const child = spawn(
         process.execPath,
-        ['--enable-source-maps', '--import', '@aura/service/register', main],
+        ['--enable-source-maps', '--import', '@aura/service/register', '--import', WITH_PARENT, main],
         {
           cwd: resolve(CLONE, 'apps', name),
           env: { ...process.env, ...settings, AURA_HTTP_PORT: String(port) },
-          stdio: ['ignore', log, log],
+          stdio: ['ignore', log, log, 'ipc'],
           // Ctrl-C reaches the whole group of a terminal: the demo stops its services itself, in order.
           detached: process.platform !== 'win32',
         },
