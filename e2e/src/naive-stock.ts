@@ -6,8 +6,8 @@ import type { ServiceSettings } from './settings.js';
 import { openStock, take } from './stock.js';
 
 /**
- * The stock as it is usually written: no inbox, and offsets in a transaction of their own after the effects. The same test
- * must find it wrong, otherwise the test finds nothing.
+ * The stock as it is usually written: no inbox, and offsets in a transaction of their own after the
+ * effects. The same test must find it wrong, otherwise the test finds nothing.
  */
 export async function startNaiveStock(settings: ServiceSettings): Promise<Service> {
   const service = await openStock(settings);

@@ -14,7 +14,10 @@ export interface Orders extends Service {
   stopLoad(): Promise<void>;
 }
 
-/** Places orders without end, and applies the answers. `onCommitted` is told each order whose COMMIT was acknowledged. */
+/**
+ * Places orders without end, and applies the answers. `onCommitted` is told each order whose COMMIT was
+ * acknowledged.
+ */
 export async function startOrders(
   settings: ServiceSettings,
   onCommitted: (id: string) => void,
@@ -76,7 +79,8 @@ function answerHandler(kind: 'taken' | 'packed'): EachHandler {
         `with moved as (
            insert into last_answer (key, kind, n) values ($1::text, $2::text, $3::int)
              on conflict (key, kind) do update set n = excluded.n returning old.n as after)
-         insert into answer (kind, id, key, n, after) select $2::text, $4::uuid, $1::text, $3::int, after from moved`,
+         insert into answer (kind, id, key, n, after)
+         select $2::text, $4::uuid, $1::text, $3::int, after from moved`,
         [key, kind, n, id],
       );
     },

@@ -1,6 +1,7 @@
 /**
- * The promise as a whole (E1, E2, E3, E5, E8): services that are killed and servers that crash, under load; at the end the
- * books of causes and effects must be equal. `AURA_SEED` draws the same storm again, `AURA_CRASH_ROUNDS` makes it longer.
+ * The promise as a whole (E1, E2, E3, E5, E8): services that are killed and servers that crash, under
+ * load; at the end the books of causes and effects must be equal. `AURA_SEED` draws the same storm
+ * again, `AURA_CRASH_ROUNDS` makes it longer.
  */
 import { seeded } from '@aura/testing';
 import { expect, it } from 'vitest';
@@ -44,5 +45,6 @@ export function itKeepsTheLedger(log: CrashRunOptions['log']): void {
 function figures(run: CrashRun, { causes, effects, packed }: Ledger, tookMs: number): string {
   const crashes = [...run.crashes].map(([name, times]) => `${name} ${times}`).join(', ');
   const seconds = (tookMs / 1_000).toFixed(1);
-  return `${causes.length} causes, ${effects.length} effects, ${packed.length} tasks in ${seconds} s; crashed: ${crashes}`;
+  const books = `${causes.length} causes, ${effects.length} effects, ${packed.length} tasks`;
+  return `${books} in ${seconds} s; crashed: ${crashes}`;
 }

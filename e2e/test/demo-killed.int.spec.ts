@@ -1,6 +1,6 @@
 /**
- * Issue 4, section 6: the demo after `kill -9` in the middle of an analysis. The pixels may be processed twice; one result
- * takes effect.
+ * Issue 4, section 6: the demo after `kill -9` in the middle of an analysis. The pixels may be processed
+ * twice; one result takes effect.
  */
 import { settled } from '@aura/testing';
 import sharp from 'sharp';
@@ -100,7 +100,10 @@ function analysisDone(gateway: string, id: string): Promise<AnalysisView> {
   );
 }
 
-/** What came of one photo: its rows, and the events of its result that were raised, applied by the gateway and parked. */
+/**
+ * What came of one photo: its rows, and the events of its result that were raised, applied by the
+ * gateway and parked.
+ */
 async function takenEffect(demo: Demo, id: string): Promise<Record<string, number>> {
   const analysis = databaseOf(demo, 'image_analysis');
   const gateway = databaseOf(demo, 'gateway');

@@ -1,4 +1,7 @@
-/** What the demo promises to whoever starts it: its output, its exit codes, what it leaves behind. One folder, run by run. */
+/**
+ * What the demo promises to whoever starts it: its output, its exit codes, what it leaves behind. One
+ * folder, run by run.
+ */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { writeFileSync } from 'node:fs';

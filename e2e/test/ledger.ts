@@ -1,5 +1,6 @@
 /**
- * Pure. Compares what two services wrote down: every cause has its effects, once, in order, and nothing else has any.
+ * Pure. Compares what two services wrote down: every cause has its effects, once, in order, and nothing
+ * else has any.
  */
 import { isPacked } from '../src/events.js';
 
@@ -23,7 +24,10 @@ export interface Ledger {
   readonly taken: readonly Applied[];
   readonly packed: readonly Entry[];
   readonly packedAnswers: readonly Entry[];
-  /** Whatever is left over that should be empty, in words: parked keys, letters, tasks, events not published. */
+  /**
+   * Whatever is left over that should be empty, in words: parked keys, letters, tasks, events not
+   * published.
+   */
   readonly leftovers: readonly string[];
 }
 

@@ -4,7 +4,10 @@ import { withCrashRun } from './crash-ledger.js';
 import { differences } from './ledger.js';
 import type { ServiceProcess } from './service-process.js';
 
-/** Each kill has its chance to fall between the effects and their offset; so many of them have it for certain. */
+/**
+ * Each kill has its chance to fall between the effects and their offset; so many of them have it for
+ * certain.
+ */
 const MOST_KILLS = 30;
 
 it(

@@ -19,8 +19,9 @@ export interface OwnPostgres extends OwnServer {
 }
 
 /**
- * A Postgres of one test's own. Its crash is an immediate shutdown: no checkpoint, connections cut, recovery at the next
- * start. fsync is off: the operating system lives on, so what was written stays written.
+ * A Postgres of one test's own. Its crash is an immediate shutdown: no checkpoint, connections cut,
+ * recovery at the next start. fsync is off: the operating system lives on, so what was written stays
+ * written.
  */
 export async function ownPostgres(name: string): Promise<OwnPostgres> {
   // The prefix of test servers: what a killed test run leaves is swept by the next one.

@@ -16,13 +16,16 @@ interface Strike {
 
 export interface Round {
   readonly strikes: readonly Strike[];
-  /** How many answers have to be applied after the round before the next one begins: 0 strikes into the recovery. */
+  /**
+   * How many answers have to be applied after the round before the next one begins: 0 strikes into the
+   * recovery.
+   */
   readonly progress: number;
 }
 
 /**
- * The rounds of a storm, all drawn before it begins, so that a seed gives them again. Pure. Each victim has its turn, and
- * others may fall with it.
+ * The rounds of a storm, all drawn before it begins, so that a seed gives them again. Pure. Each victim
+ * has its turn, and others may fall with it.
  */
 export function planStorm(random: Seeded, victims: readonly Victim[], rounds: number): Round[] {
   const order = random.shuffle(victims);
