@@ -54,15 +54,13 @@ beforeEach(async () => {
 });
 
 const schedule = (): Promise<unknown> =>
-  service.app
-    .get(UnitsOfWork)
-    .run(async (work) =>
-      work.schedule({
-        kind: ANALYSE_PHOTO,
-        key: PHOTO,
-        payload: { photoId: PHOTO, contentHash: 'a'.repeat(64) },
-      }),
-    );
+  service.app.get(UnitsOfWork).run(async (work) =>
+    work.schedule({
+      kind: ANALYSE_PHOTO,
+      key: PHOTO,
+      payload: { photoId: PHOTO, contentHash: 'a'.repeat(64) },
+    }),
+  );
 
 async function raised(): Promise<string> {
   const { rows } = await settled('an event', async () => {

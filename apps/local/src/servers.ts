@@ -27,8 +27,8 @@ export interface StartedKafka extends StartedServer {
 }
 
 /**
- * A durable Postgres with a database per service and one for the log. Services on Kafka have databases of their
- * own: positions in one log mean nothing in another, and a reader would rightly refuse to go on (E10).
+ * A durable Postgres with a database per service and one for the log. Services on Kafka have databases of
+ * their own: positions in one log mean nothing in another, and a reader would rightly refuse to go on (E10).
  */
 export async function postgres({ dir, postgresPort, kafka: onKafka }: DemoOptions): Promise<StartedPostgres> {
   const server = await startPostgres({

@@ -115,8 +115,8 @@ export class ConfluentRegistry implements SchemaRegistry {
   }
 
   /**
-   * Before the first schema: registries start at BACKWARD or NONE, and the client refuses to differ. A 409 says
-   * that another service was setting it in the same moment (Apicurio): the level is read again.
+   * Before the first schema: registries start at BACKWARD or NONE, and the client refuses to differ. A 409
+   * says that another service was setting it in the same moment (Apicurio): the level is read again.
    */
   async #setLevel(subject: string, races = RACES): Promise<void> {
     try {

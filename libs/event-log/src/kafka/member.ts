@@ -59,7 +59,10 @@ export class Member {
     private readonly events: MemberEvents,
   ) {}
 
-  /** Resolves when the first attempt to join is under way, or could not be made: a group may be slow to let in. */
+  /**
+   * Resolves when the first attempt to join is under way, or could not be made: a group may be slow to let
+   * in.
+   */
   start(): Promise<void> {
     return new Promise((resolve) => {
       this.#running = this.#run(resolve);

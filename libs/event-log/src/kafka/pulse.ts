@@ -5,9 +5,9 @@ import { isEvicted, mustRejoin } from './kafka-errors.js';
  * session would be given to another member, and run again and again.
  *
  * A rebalance that a heartbeat meets is remembered and thrown when the work has ended, so that kafkajs joins
- * again. Until then the heart goes on beating: the group waits for a member that is alive (up to the rebalance
- * timeout), and gives the partitions of a silent one away. Other errors of a heartbeat (broker away) are left
- * to the next one.
+ * again. Until then the heart goes on beating: the group waits for a member that is alive (up to the
+ * rebalance timeout), and gives the partitions of a silent one away. Other errors of a heartbeat (broker
+ * away) are left to the next one.
  */
 export class Pulse {
   #timer: NodeJS.Timeout | undefined;
