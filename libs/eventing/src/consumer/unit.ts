@@ -72,7 +72,9 @@ export async function databaseAnswers(units: UnitOfWorkContext): Promise<boolean
       () => true,
       () => false,
     );
-    return (await answered) && (await unit.rollback());
+    const ok = await answered;
+    const sound = await unit.rollback(); // whatever it answered: the connection goes back, or is thrown away
+    return ok && sound;
   } catch {
     // Why it does not answer was the error that made us ask.
     return false;

@@ -5,6 +5,7 @@ import { Counted, serviceFixture, type ServiceFixture } from '../../test/service
 import type { Task, TaskHandler } from './task.js';
 import { UnitsOfWork } from '../unit-of-work/units-of-work.js';
 import { TaskRunner } from './task-runner.js';
+import { renewLeases } from './task-store.js';
 
 let service: ServiceFixture;
 beforeAll(async () => {
@@ -243,4 +244,12 @@ it('a stop aborts what runs too long and leaves the task due, its attempt not fa
   await started.opened;
   await tasks.stop(1);
   expect(await rows()).toMatchObject([{ state: 'due', attempt: 1 }]);
+});
+
+it('a renewal does not lease a task that was given back for its next attempt', async () => {
+  const id = await schedule('work');
+  await service.pool.query('update aura.task set attempt = 1, lease_until = null');
+  expect(await renewLeases(service.pool, [{ id, attempt: 1 }], 60_000)).toEqual(new Set());
+  await runner([effectOf('next', async () => undefined)]).runOnce();
+  expect(await effects()).toEqual(['next']);
 });

@@ -67,12 +67,16 @@ const NEXT_DUE = statement(
      from aura.task where state = 'due' and kind = any($1::text[]) and id <> all($2::uuid[])`,
 );
 
-/** Keeps the leases of running tasks; gives those that are still ours. */
+/**
+ * Keeps the leases of running tasks; gives those that are still ours. A task that was given back for its next
+ * attempt in this moment keeps the attempt, but has no lease to be kept.
+ */
 const RENEW = statement(
   'task_renew',
   `update aura.task set lease_until = clock_timestamp() + $3 * interval '1 ms'
      from unnest($1::uuid[], $2::int[]) as mine(id, attempt)
     where aura.task.id = mine.id and aura.task.attempt = mine.attempt
+      and aura.task.state = 'due' and aura.task.lease_until is not null
    returning aura.task.id`,
 );
 

@@ -246,3 +246,31 @@ it('hints are called after the commit, those of an undone savepoint and of a fai
   await expect(failed).rejects.toThrow('outer');
   expect(called).toEqual(['committed']);
 });
+
+it('U6: once a unit has ended nothing is taken any more: no event is lost without a word', async () => {
+  const kept: Work[] = [];
+  await service.units.run(async (work) => void kept.push(work));
+  const failed = service.units.run(async (work) => {
+    kept.push(work);
+    throw new Error('no');
+  });
+  await expect(failed).rejects.toThrow('no');
+  for (const work of kept) {
+    expect(() => work.raise(Counted.of({ key: 'k', n: 1 }))).toThrow('has ended');
+    expect(() => work.schedule({ kind: 'late', key: 'k', payload: {} })).toThrow('has ended');
+    expect(() => work.afterCommit(() => undefined)).toThrow('has ended');
+    await expect(work.savepoint(async () => undefined)).rejects.toThrow('has ended');
+    await expect(work.lock('k')).rejects.toThrow('has ended');
+  }
+});
+
+it('U6: an event raised while its unit is being flushed is refused, not dropped', async () => {
+  const unit = await UnitOfWork.begin(service.units.context);
+  const work = unit.work({ kind: 'request' });
+  raise(work, 'in time');
+  const commit = unit.commit('test', async () => {
+    expect(() => raise(work, 'late')).toThrow('has ended');
+  });
+  await commit;
+  expect((await outbox()).map((row) => row.key)).toEqual(['in time']);
+});

@@ -3,6 +3,8 @@
  * U4 it is flushed as the last statements before COMMIT, tasks first, the outbox last (E1);
  * U5 ids of what is raised while handling an event or a task are derived from it (H40), those of a request
  *    are random.
+ * U6 once the flush has begun nothing is taken any more: an event raised by a promise that nobody awaited would
+ *    be lost without a word (E1), its SQL would run in somebody else's transaction;
  */
 import { derivedId, newEventId, type Contracts, type EventEnvelope, type NewEvent } from '@aura/contracts';
 import { InvariantError, run, statement, traceHeaders, type Clock } from '@aura/platform';
@@ -36,6 +38,7 @@ export class UnitOfWork {
   readonly #ordinals = new Map<string, number>();
   readonly now: Date;
   #savepoints = 0;
+  #closed = false;
   #done = false;
 
   private constructor(
@@ -55,7 +58,7 @@ export class UnitOfWork {
       refuseNested(runner.manager);
       return new UnitOfWork(context, runner, client);
     } catch (error) {
-      await runner.release();
+      await discard(runner, error);
       throw error;
     }
   }
@@ -71,8 +74,12 @@ export class UnitOfWork {
       raise: (event, options) => this.#raise(cause, event, options ?? {}),
       schedule: (task) => this.#schedule(cause, task),
       savepoint: (fn) => this.#savepoint(cause, fn),
-      afterCommit: (hint) => void this.#hints.push(hint),
+      afterCommit: (hint) => {
+        this.#assertOpen();
+        this.#hints.push(hint);
+      },
       lock: async (key) => {
+        this.#assertOpen();
         await run(this.client, LOCK, [key]);
       },
     };
@@ -88,6 +95,7 @@ export class UnitOfWork {
 
   /** Undoes what `fn` wrote, raised and scheduled when it throws; the unit goes on. */
   async savepoint<T>(fn: () => Promise<T>): Promise<T> {
+    this.#assertOpen();
     const name = `aura_${++this.#savepoints}`;
     const events = this.#events.length;
     const tasks = this.#tasks.length;
@@ -100,7 +108,7 @@ export class UnitOfWork {
       await this.client.query(`RELEASE SAVEPOINT ${name}`);
       return result;
     } catch (error) {
-      await this.client.query(`ROLLBACK TO SAVEPOINT ${name}`);
+      await this.client.query(`ROLLBACK TO SAVEPOINT ${name}; RELEASE SAVEPOINT ${name}`);
       this.#events.length = events;
       this.#tasks.length = tasks;
       this.#hints.length = hints;
@@ -115,6 +123,7 @@ export class UnitOfWork {
    */
   async commit(who: string, beforeOutbox?: () => Promise<void>): Promise<void> {
     await assertHealthy(this.client, who);
+    this.#closed = true; // U6
     if (this.#tasks.length > 0) await insertTasks(this.client, this.#tasks);
     await beforeOutbox?.();
     if (this.#events.length > 0) await insertOutboxRows(this.client, this.#events);
@@ -132,6 +141,7 @@ export class UnitOfWork {
    */
   async rollback(): Promise<boolean> {
     if (this.#done) return true;
+    this.#closed = true;
     try {
       await this.client.query('ROLLBACK');
       await this.#end();
@@ -150,7 +160,16 @@ export class UnitOfWork {
     await this.runner.release();
   }
 
+  /** U6. */
+  #assertOpen(): void {
+    if (this.#closed)
+      throw new InvariantError(
+        'this unit of work has ended: await everything that raises, schedules or writes',
+      );
+  }
+
   #raise(cause: Cause, event: NewEvent, options: RaiseOptions): RaisedEvent {
+    this.#assertOpen();
     if (this.#events.length >= MAX_RAISED)
       throw new InvariantError(`one unit of work raised more than ${MAX_RAISED} events: split the work`);
     const by = options.cause && cause.kind === 'event' ? { ...cause, event: options.cause } : cause;
@@ -175,6 +194,7 @@ export class UnitOfWork {
   }
 
   #schedule(cause: Cause, task: NewTask): ScheduledTask {
+    this.#assertOpen();
     const by = task.cause && cause.kind === 'event' ? { ...cause, event: task.cause } : cause;
     const payload = JSON.stringify(task.payload);
     if (Buffer.byteLength(payload) > MAX_TASK_BYTES)
