@@ -30,8 +30,12 @@ class ServiceDataSource extends DataSource {
   }
 }
 
+/** How much later than a statement's own limit its answer may come (ms). */
+const ANSWER_MS = 5_000;
+
 /** The service's connections, with a limit on everything that can wait. Not connected yet. */
 export function dataSourceOf(options: DatabaseOptions, logger: Logger): DataSource {
+  const statementTimeoutMs = options.statementTimeoutMs ?? 30_000;
   const settings: DataSourceOptions = {
     type: 'postgres',
     url: options.url,
@@ -47,7 +51,10 @@ export function dataSourceOf(options: DatabaseOptions, logger: Logger): DataSour
     poolErrorHandler: (error: unknown) => logger.warn({ error }, 'an idle database connection broke'),
     extra: {
       lock_timeout: options.lockTimeoutMs ?? 5_000,
-      statement_timeout: options.statementTimeoutMs ?? 30_000,
+      statement_timeout: statementTimeoutMs,
+      // The server's own limit does not reach us where the network swallows its answer: a unit would hang, its
+      // heart beating, until the kernel gives up.
+      ...(statementTimeoutMs > 0 ? { query_timeout: statementTimeoutMs + ANSWER_MS } : {}),
       idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs ?? 60_000,
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
