@@ -7,6 +7,7 @@ import { IdempotencyKey } from './entities/idempotency-key.entity.js';
 import { Photo } from './entities/photo.entity.js';
 import { AnalysesController } from './http/analyses.controller.js';
 import { PhotosController } from './http/photos.controller.js';
+import { UploadSlots } from './http/upload-slots.js';
 import { Photos1764000000000 } from './migrations/1764000000000-photos.js';
 import { PhotoAnalysedHandler } from './photo-analysed.handler.js';
 import { PhotoIntake } from './photo-intake.service.js';
@@ -20,6 +21,6 @@ import { PhotoIntake } from './photo-intake.service.js';
     }),
   ],
   controllers: [PhotosController, AnalysesController, PhotoAnalysedHandler],
-  providers: [PhotoIntake, AnalysisWatch],
+  providers: [PhotoIntake, UploadSlots, AnalysisWatch],
 })
 export class GatewayModule {}

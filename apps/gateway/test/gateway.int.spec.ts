@@ -1,9 +1,11 @@
+import { connect } from 'node:net';
 import { silentLogger } from '@aura/platform';
 import { startService, type RunningService } from '@aura/service';
-import { testDatabase, type TestDatabase } from '@aura/testing';
+import { settled, testDatabase, type TestDatabase } from '@aura/testing';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { Client } from 'pg';
 import { gateway } from '../src/gateway.js';
+import { MOST_UPLOADS } from '../src/http/upload-slots.js';
 import * as pictures from './pictures.js';
 
 let databases: TestDatabase[];
@@ -101,7 +103,7 @@ const REFUSALS: readonly Refusal[] = [
   ['another part', 400, undefined, async () => form(await pictures.jpeg(), { part: 'picture' })],
   ['an empty form', 400, 'photo-missing', () => new FormData()],
   ['no body', 400, 'photo-missing', () => undefined],
-  ['11 MB', 413, undefined, () => form(Buffer.alloc(11 * 1024 * 1024))],
+  ['a byte over 10 MB', 413, 'photo-too-large', () => form(Buffer.alloc(10_000_001))],
 ];
 
 it.each(REFUSALS)('refuses %s with a problem document, and keeps nothing', async (_, status, kind, body) => {
@@ -159,4 +161,25 @@ it('has an OpenAPI document of its routes', async () => {
   expect(Object.keys(document.paths)).toEqual(
     expect.arrayContaining(['/photos', '/analyses/{id}', '/analyses/{id}/events']),
   );
+});
+
+it('takes so many uploads at a time, and tells the next one to come back', async () => {
+  const bytes = await pictures.jpeg();
+  const boundary = 'half-sent';
+  const head = `--${boundary}\r\ncontent-disposition: form-data; name="photo"; filename="a.jpg"\r\n\r\n`;
+  const open = Array.from({ length: MOST_UPLOADS }, () => {
+    const half = connect(Number(new URL(service.url).port), '127.0.0.1');
+    half.write(
+      `POST /photos HTTP/1.1\r\nhost: a\r\ncontent-type: multipart/form-data; boundary=${boundary}\r\n` +
+        `content-length: 100000\r\n\r\n${head}`,
+    );
+    return half;
+  });
+  const refused = await settled('a 503', async () => {
+    const answer = await post(form(bytes));
+    return answer.status === 503 && answer;
+  });
+  expect(refused).toMatchObject({ type: expect.stringContaining('problem+json'), body: { status: 503 } });
+  for (const half of open) half.destroy();
+  await settled('room again', async () => (await post(form(bytes))).status === 202);
 });

@@ -18,6 +18,9 @@ export interface AnalysePhoto {
 export class AnalysePhotoTask implements TaskHandler<AnalysePhoto> {
   readonly kind = ANALYSE_PHOTO;
   readonly concurrency = 2;
+  /** Through a minute or two without a gateway, whose breaker refuses for 10 s at a time. */
+  readonly maxAttempts = 10;
+  readonly initialBackoffMs = 1_000;
 
   constructor(
     private readonly photos: PhotoSource,

@@ -10,6 +10,8 @@ import { Stack } from './stack.js';
 
 /** How long after a clean stop the process may linger (ms). */
 const LINGER_MS = 1_000;
+/** Two signals closer than this are one (ms). */
+const REPEAT_MS = 500;
 
 const asked = firstSignal();
 process.exitCode = await demo(readOptions(process.argv.slice(2)), asked);
@@ -31,7 +33,9 @@ async function demo(options: DemoOptions, signal: AbortSignal): Promise<number> 
     return run.analysis.state === 'done' ? 0 : 1;
   } catch (error) {
     if (signal.aborted) return 0;
-    process.stderr.write(`${pc.red(sentenceOf(error, stack))}\n`);
+    const sentence = sentenceOf(error, stack);
+    if (options.json) process.stdout.write(`${JSON.stringify({ ok: false, error: sentence })}\n`);
+    process.stderr.write(`${pc.red(sentence)}\n`);
     return 1;
   } finally {
     if (signal.aborted) process.stderr.write('\nstopping …\n');
@@ -67,12 +71,17 @@ async function photoThrough(stack: Stack, options: DemoOptions, signal: AbortSig
   return run;
 }
 
-/** Aborted by the first Ctrl-C or SIGTERM; a second one ends the process at once. */
+/**
+ * Aborted by the first Ctrl-C or SIGTERM; a second one ends the process at once. Where the signal went to the whole
+ * group, the program that started us passes it on as well: that repeat is not impatience.
+ */
 function firstSignal(): AbortSignal {
   const controller = new AbortController();
+  let first = 0;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(signal, () => {
-      if (controller.signal.aborted) process.exit(130);
+      if (controller.signal.aborted && performance.now() - first > REPEAT_MS) process.exit(130);
+      first ||= performance.now();
       controller.abort(new Error('asked to stop'));
     });
   return controller.signal;

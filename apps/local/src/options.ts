@@ -63,7 +63,8 @@ function portNumber(text: string): number {
 
 function existingFile(text: string): string {
   const file = resolve(process.env['INIT_CWD'] ?? process.cwd(), text);
-  if (!existsSync(file) || !statSync(file).isFile())
-    throw new InvalidArgumentError(`There is no file ${file}.`);
+  if (text === '') throw new InvalidArgumentError('Give a JPEG, PNG or WebP.');
+  if (!existsSync(file)) throw new InvalidArgumentError(`There is no file ${file}.`);
+  if (!statSync(file).isFile()) throw new InvalidArgumentError(`${file} is a folder: give a file.`);
   return file;
 }

@@ -30,6 +30,7 @@ import { Analysis } from '../entities/analysis.entity.js';
 import { IdempotencyKey as UsedKey } from '../entities/idempotency-key.entity.js';
 import { Photo } from '../entities/photo.entity.js';
 import { PhotoIntake } from '../photo-intake.service.js';
+import { UploadSlots } from './upload-slots.js';
 
 /** The answer to an accepted photo. */
 interface Accepted {
@@ -42,7 +43,6 @@ interface Accepted {
 
 const STATUS: Readonly<Record<PhotoRefusedError['code'], number>> = {
   empty: 400,
-  'too-large': 413,
   unsupported: 415,
   animated: 415,
   'too-many-pixels': 422,
@@ -74,6 +74,7 @@ export class PhotosController {
   })
   @ApiResponse({ status: 202, description: 'Kept; the Location header says where the analysis is.' })
   @UseInterceptors(
+    UploadSlots,
     FileInterceptor('photo', { limits: { fileSize: MAX_PHOTO_BYTES, files: 1, fields: 8, parts: 9 } }),
   )
   async take(
