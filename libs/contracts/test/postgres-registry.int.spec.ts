@@ -1,7 +1,7 @@
 import { kindOf } from '@aura/platform';
 import { settled, testDatabase, type TestDatabase } from '@aura/testing';
 import { Pool } from 'pg';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ConfluentRegistry, PostgresRegistry, SchemaRefusedError, type AvroSchema } from '../src/index.js';
 
 const schema = (...fields: object[]): AvroSchema => ({
@@ -51,6 +51,23 @@ describe('the embedded registry', () => {
     const refusals = (await rivals).flatMap((r) => (r.status === 'rejected' ? [r.reason as Error] : []));
     await Promise.all(others.map(({ other }) => other.close()));
     expect(refusals).toEqual([expect.any(SchemaRefusedError)]);
+  });
+
+  it('a server that goes away during a statement fails the call, not the process', async () => {
+    const uncaught = vi.fn();
+    process.on('uncaughtExceptionMonitor', uncaught);
+    const admin = await database.client();
+    await admin.query(
+      `create function go_away() returns event_trigger language plpgsql as
+         $$ begin perform pg_terminate_backend(pg_backend_pid()); end $$;
+       create event trigger go_away on ddl_command_end when tag in ('CREATE TABLE')
+         execute function go_away()`,
+    );
+    await expect(registry.register('s', schema())).rejects.toSatisfy((e) => kindOf(e) === 'transient');
+    await admin.query('drop event trigger go_away');
+    expect(await registry.register('s', schema())).toBeGreaterThan(0);
+    process.off('uncaughtExceptionMonitor', uncaught);
+    expect(uncaught).not.toHaveBeenCalled();
   });
 
   it('R1: one schema has one id in all subjects', async () => {

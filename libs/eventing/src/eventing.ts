@@ -4,7 +4,7 @@
  */
 import type { Contracts, SchemaRegistry } from '@aura/contracts';
 import type { EventLog } from '@aura/event-log';
-import { Loop, systemClock, type Clock, type Logger } from '@aura/platform';
+import { Loop, systemClock, withClient, type Clock, type Logger } from '@aura/platform';
 import type { Pool } from 'pg';
 import type { DataSource } from 'typeorm';
 import { Consumer, type ConsumerLimits, type ConsumerStatus } from './consumer/consumer.js';
@@ -96,12 +96,7 @@ export class Eventing {
    * promises.
    */
   async prepare(): Promise<void> {
-    const client = await this.#pool.connect();
-    try {
-      await migrate(client);
-    } finally {
-      client.release();
-    }
+    await withClient(this.#pool, migrate);
     await keepSchemas(this.#pool, this.options.contracts.definitions());
     await this.#days.start();
   }

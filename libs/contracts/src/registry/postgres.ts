@@ -3,7 +3,15 @@
  * - R2 the schemas of a subject are FULL_TRANSITIVE: checked under the subject's lock, so that two that are
  *   compatible with what is there, but not with each other, can't both get in.
  */
-import { AuraError, codeOf, run, statement, TransientError, type Queryable } from '@aura/platform';
+import {
+  AuraError,
+  codeOf,
+  run,
+  statement,
+  TransientError,
+  withClient,
+  type Queryable,
+} from '@aura/platform';
 import { Pool, type PoolClient } from 'pg';
 import { schemaProblem } from '../avro.js';
 import { transitiveProblems } from '../compatibility.js';
@@ -107,24 +115,20 @@ export class PostgresRegistry implements SchemaRegistry {
     return this.#migrated;
   }
 
-  async #transaction<T>(fn: (client: PoolClient) => Promise<T>): Promise<T> {
-    const client = await this.#pool.connect();
-    let broken = true;
-    try {
-      await client.query('begin');
-      const result = await fn(client);
-      await client.query('commit');
-      broken = false;
-      return result;
-    } catch (error) {
-      broken = await client.query('rollback').then(
-        () => false,
-        () => true,
-      );
-      throw error;
-    } finally {
-      client.release(broken);
-    }
+  #transaction<T>(fn: (client: PoolClient) => Promise<T>): Promise<T> {
+    return withClient(this.#pool, (client) => inTransaction(client, fn));
+  }
+}
+
+async function inTransaction<T>(client: PoolClient, fn: (client: PoolClient) => Promise<T>): Promise<T> {
+  await client.query('begin');
+  try {
+    const result = await fn(client);
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    await client.query('rollback').catch(() => undefined); // the error that brought us here says more
+    throw error;
   }
 }
 

@@ -1,6 +1,6 @@
 import { DatabaseError, Pool } from 'pg';
 import type { PoolClient, PoolConfig } from 'pg';
-import { AuraError, InvariantError, kindOf, TransientError } from '@aura/platform';
+import { AuraError, InvariantError, kindOf, TransientError, withClient } from '@aura/platform';
 import { migrate } from './migrate.js';
 
 export interface DatabaseOptions {
@@ -52,7 +52,7 @@ export class Database {
   async use<T>(what: string, work: (client: PoolClient) => Promise<T>): Promise<T> {
     try {
       await this.#ready();
-      return await this.#borrow(work);
+      return await withClient(this.#pool, work);
     } catch (error) {
       throw asLogError(what, error);
     }
@@ -69,31 +69,13 @@ export class Database {
 
   /** A failed migration is tried again by the next caller. */
   #ready(): Promise<void> {
-    this.#migrated ??= this.#borrow((client) => inTransaction(client, migrate)).catch((error: unknown) => {
-      this.#migrated = undefined;
-      throw error;
-    });
+    this.#migrated ??= withClient(this.#pool, (client) => inTransaction(client, migrate)).catch(
+      (error: unknown) => {
+        this.#migrated = undefined;
+        throw error;
+      },
+    );
     return this.#migrated;
-  }
-
-  async #borrow<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
-    const client = await this.#pool.connect();
-    let broken: Error | undefined;
-    const onError = (error: Error): void => {
-      broken = error;
-    };
-    client.on('error', onError);
-    try {
-      return await work(client);
-    } catch (error) {
-      // An SQLSTATE came over a connection that works, unless the server is going down; all else gets a new
-      // connection.
-      if (!(error instanceof DatabaseError) || kindOf(error) === 'transient') broken ??= asError(error);
-      throw error;
-    } finally {
-      client.off('error', onError);
-      client.release(broken ?? false);
-    }
   }
 }
 

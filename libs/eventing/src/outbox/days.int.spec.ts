@@ -1,7 +1,7 @@
 import { silentLogger } from '@aura/platform';
 import { testDatabase, type TestDatabase } from '@aura/testing';
 import { Pool } from 'pg';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { entryRow } from '../../test/outbox-kit.js';
 import { migrate } from '../migrations/migrate.js';
 import { OutboxDays } from './days.js';
@@ -80,5 +80,24 @@ describe('partitions of the outbox', () => {
     await blocked.start();
     await blocked.stop();
     expect(await partitions()).toEqual(await expected(4));
+  });
+
+  it('a server that goes away while a day is made fails the round, not the process', async () => {
+    const uncaught = vi.fn();
+    process.on('uncaughtExceptionMonitor', uncaught);
+    await pool.query(
+      `create function go_away() returns event_trigger language plpgsql as
+         $$ begin perform pg_terminate_backend(pg_backend_pid()); end $$;
+       create event trigger go_away on ddl_command_end when tag in ('CREATE TABLE')
+         execute function go_away()`,
+    );
+    const days = new OutboxDays({ pool, logger: silentLogger, daysAhead: 0 });
+    await expect(days.start(1)).rejects.toThrow(/terminating connection/);
+    await pool.query('drop event trigger go_away');
+    await days.start();
+    await days.stop();
+    process.off('uncaughtExceptionMonitor', uncaught);
+    expect(uncaught).not.toHaveBeenCalled();
+    expect(await partitions()).toEqual(await expected(0));
   });
 });

@@ -5,7 +5,7 @@
  *    outbox, which stops nobody who reads or writes; and never waits longer than `lock_timeout`, because
  *    writers would queue behind it.
  */
-import { codeOf, Loop, run, statement, TransientError, type Logger } from '@aura/platform';
+import { codeOf, Loop, run, statement, TransientError, withClient, type Logger } from '@aura/platform';
 import type { Pool, PoolClient } from 'pg';
 import { DAYS_LOCK, LOCK_SPACE } from './lock-session.js';
 
@@ -87,13 +87,10 @@ export class OutboxDays {
 
   async #make(): Promise<void> {
     const { pool, daysAhead = 7 } = this.options;
-    const client = await pool.connect();
-    try {
+    await withClient(pool, async (client) => {
       while ((await run(client, MISSING, [daysAhead])).length > 0)
         await inTransaction(client, makeFirst, daysAhead);
-    } finally {
-      client.release();
-    }
+    });
   }
 
   async #warn(error: unknown, failures: number): Promise<void> {
