@@ -12,7 +12,8 @@
  *    snapshot has no transaction below X under way: then its rows were rolled back (H25);
  * C5 the saved position never passes a row that is not settled, unless the row is saved beside it as
  *    pending (E4);
- * C6 to the next leader, what is pending is a gap: it is read again by its position.
+ * C6 to the next leader, what is pending is a gap: it is read again by its position. So only what lies at or
+ *    before the saved position is pending: it reads what is past it anyhow, and would take the row twice.
  */
 
 /** A range of skipped positions, both ends in it. `xid`: see C3; undefined until it was drawn. */
@@ -64,7 +65,8 @@ export class Cursor {
    */
   constructor(saved: SavedCursor, sameCluster = true) {
     this.#position = saved.position;
-    const again = saved.pending.map((position) => ({ first: position, last: position, xid: undefined }));
+    const pending = saved.pending.filter((position) => position <= saved.position);
+    const again = pending.map((position) => ({ first: position, last: position, xid: undefined }));
     const gaps = saved.gaps.map((gap) => (sameCluster ? gap : { ...gap, xid: undefined }));
     this.#gaps = [...gaps, ...again].toSorted((a, b) => (a.first < b.first ? -1 : 1));
     for (const mark of saved.acknowledged) this.#marks.set(`${mark.topic}/${mark.partition}`, mark);
@@ -133,14 +135,14 @@ export class Cursor {
     for (const position of positions) if (this.#fresh.delete(position)) this.#pending.add(position);
   }
 
-  /** C5. */
+  /** C5, C6. */
   saved(): SavedCursor {
     const [firstFresh] = this.#fresh;
     const position = firstFresh === undefined ? this.#position : firstFresh - 1n;
     return {
       position,
       gaps: this.#gaps.filter((gap) => gap.first <= position),
-      pending: [...this.#pending].toSorted((a, b) => (a < b ? -1 : 1)),
+      pending: [...this.#pending].filter((p) => p <= position).toSorted((a, b) => (a < b ? -1 : 1)),
       acknowledged: [...this.#marks.values()],
     };
   }
