@@ -152,6 +152,70 @@ describe('subscription', () => {
     await settled('then it delivers', () => reader.got.length === 1);
   });
 
+  it('a member that is stopped during a read starts no unit with what the read brings', async () => {
+    const log = open();
+    await log.createTopics([{ name: 't', partitions: 1 }]);
+    const units: string[] = [];
+    const reader = await subscribe(log, {
+      onBatches: () => {
+        units.push('unit');
+        return Promise.resolve([]);
+      },
+    });
+    await holding(reader, 1);
+    reader.subscription.pause([{ topic: 't', partition: 0 }]);
+    await log.append([record('a')]);
+    const table = await database.client();
+    await table.query('begin');
+    await table.query('lock table aura_log.record in access exclusive mode'); // holds the read back
+    reader.subscription.resume([{ topic: 't', partition: 0 }]);
+    await settled(
+      'the read waits',
+      async () => (await count(`wait_event_type = 'Lock' and query like 'with wanted%'`)) === 1,
+    );
+    const stopped = reader.subscription.stop();
+    await table.query('commit');
+    await stopped;
+    expect(units).toEqual([]);
+  });
+
+  it('L5: a member expelled during a read starts no unit with what the read brings', async () => {
+    const log = open();
+    await log.createTopics([{ name: 't', partitions: 1 }]);
+    const happened: string[] = [];
+    const reader = await subscribe(log, {
+      sessionTimeoutMs: 3_000,
+      onAssigned: (partitions) => {
+        happened.push('assigned');
+        return Promise.resolve(partitions.map((p) => ({ ...p, offset: 0n })));
+      },
+      onRevoked: () => {
+        happened.push('revoked');
+        return Promise.resolve();
+      },
+      onBatches: (batches) => {
+        happened.push('unit');
+        return Promise.resolve(batches.map(({ records: _, ...partition }) => ({ ...partition, offset: 1n })));
+      },
+    });
+    await holding(reader, 1);
+    reader.subscription.pause([{ topic: 't', partition: 0 }]);
+    await log.append([record('a')]);
+    const table = await database.client();
+    await table.query('begin');
+    await table.query('lock table aura_log.record in access exclusive mode'); // holds the read back
+    reader.subscription.resume([{ topic: 't', partition: 0 }]);
+    await settled(
+      'the read waits',
+      async () => (await count(`wait_event_type = 'Lock' and query like 'with wanted%'`)) === 1,
+    );
+    await admin.query('delete from aura_log.member');
+    await settled('it knows', () => !reader.subscription.healthy());
+    await table.query('commit');
+    await settled('a unit', () => happened.includes('unit'));
+    expect(happened).toEqual(['assigned', 'revoked', 'assigned', 'unit']);
+  });
+
   it('L5: a member expelled during its unit is told, loses all unclean, and joins again', async () => {
     const log = open();
     await log.createTopics([{ name: 't', partitions: 2 }]);

@@ -200,7 +200,7 @@ export class PostgresSubscription implements Subscription, Sleeper {
   async #round(signal: AbortSignal): Promise<Next> {
     await this.#settle();
     await this.#place();
-    return signal.aborted ? 'wait' : this.#deliver();
+    return signal.aborted ? 'wait' : this.#deliver(signal);
   }
 
   /** Makes what is held equal to what the group says. */
@@ -272,7 +272,7 @@ export class PostgresSubscription implements Subscription, Sleeper {
     });
   }
 
-  async #deliver(): Promise<Next> {
+  async #deliver(signal: AbortSignal): Promise<Next> {
     const member = this.#member;
     const live = rotated(
       [...this.#held.values()].filter((held) => held.position !== undefined && !held.paused && !held.failed),
@@ -284,6 +284,9 @@ export class PostgresSubscription implements Subscription, Sleeper {
     const found = await this.database.use('read', (client) =>
       readMember(client, member, asked, this.#limits),
     );
+    // Stopped or expelled during the read: a unit that starts now would be told by nobody.
+    if (signal.aborted) return 'wait';
+    if (this.#member !== member) return 'again';
     if (found.length < live.length || !this.#leaseHolds()) {
       this.#unsettled = true;
       if (!this.#leaseHolds()) return 'again';
