@@ -6,11 +6,13 @@
  * R2 a gap gets its xid before anything of that read is published or saved;
  * R3 an append is never waited for by the read: a log that is away can't cost the lock (H23);
  * R4 the cursor is saved at most every `saveEveryMs`, and not at all when nothing has changed (H34);
- * R5 a key that is parked is saved together with the cursor that passes its rows.
+ * R5 a key that is parked is saved together with the cursor that passes its rows;
+ * R6 reading that stopped because the gaps are full is never silent (E5): it is an error in sight, and what
+ *    lies past the last read counts as lag.
  */
 import type { EventLog } from '@aura/event-log';
-import { InvariantError, type Logger, type Next } from '@aura/platform';
-import { Cursor, toColumns } from './cursor.js';
+import { InvariantError, TransientError, type Logger, type Next } from '@aura/platform';
+import { Cursor, toColumns, type Gap } from './cursor.js';
 import { Lanes, type Batch, type ParkedKey } from './lanes.js';
 import type { LockSession } from './lock-session.js';
 import type { Publisher } from './publishing.js';
@@ -62,7 +64,9 @@ export class Leader {
   #changed = false;
   #savedText: string;
   #savedAtMs = -Infinity;
+  /** There may be more that could be read now. */
   #cut = false;
+  #readingStopped: TransientError | undefined;
   #behind = 0;
   #behindAtMs = -Infinity;
   #learning = false;
@@ -77,6 +81,7 @@ export class Leader {
     this.#cursor = new Cursor(loaded.cursor, loaded.sameCluster);
     this.#savedText = JSON.stringify(toColumns(loaded.cursor));
     this.#lanes = new Lanes(options.limits, loaded.parked);
+    this.#noteFullGaps();
   }
 
   /** `session` holds the lock. */
@@ -91,6 +96,11 @@ export class Leader {
   /** Rows that are not acknowledged; what is past the last read is estimated by positions. */
   get lagRows(): number {
     return this.#lanes.rows + this.#behind;
+  }
+
+  /** Why nothing past the last read is read; undefined while reading goes on (R6). */
+  get readingStopped(): TransientError | undefined {
+    return this.#readingStopped;
   }
 
   get oldestRaisedAt(): Date | undefined {
@@ -147,23 +157,36 @@ export class Leader {
   async #read(): Promise<boolean> {
     const { limits } = this.options;
     const room = this.#room();
-    const fresh = this.#cursor.gaps.length < limits.gaps ? room : 0;
+    const stopped = this.#readingStopped !== undefined;
     const read = await readOutbox(this.session, this.#cursor.position, this.#cursor.gaps, {
       rows: room,
-      fresh,
+      fresh: stopped ? 0 : room,
       bytes: limits.readBytes,
     });
     if (read.pid !== this.session.pid)
       throw new InvariantError(
         'the relay is connected through a pooler in transaction mode: connect it directly',
       );
-    this.#cut = read.cut;
     this.#cursor.take({ ...read, positions: read.rows.map((row) => row.position) });
     if (this.#cursor.unnoted) this.#cursor.note(await drawXid(this.session)); // R2
+    this.#noteFullGaps();
+    this.#cut = read.cut || (stopped && !this.#readingStopped);
     this.#settle(this.#lanes.add(read.rows));
     if (read.rows.length > 0) this.#changed = true;
     await this.#measureLag();
-    return read.cut && this.#room() > 0;
+    return this.#cut && this.#room() > 0;
+  }
+
+  /** R6. Said once when it begins, and shown while it lasts. */
+  #noteFullGaps(): void {
+    const { gaps } = this.#cursor;
+    if (gaps.length < this.options.limits.gaps) {
+      this.#readingStopped = undefined;
+      return;
+    }
+    const before = this.#readingStopped;
+    this.#readingStopped = fullGaps(gaps);
+    if (!before) this.options.logger.warn({ err: this.#readingStopped }, 'relay: reading stopped');
   }
 
   #room(): number {
@@ -260,7 +283,7 @@ export class Leader {
   }
 
   async #measureLag(): Promise<void> {
-    if (!this.#cut) this.#behind = 0;
+    if (!this.#cut && !this.#readingStopped) this.#behind = 0;
     else if (this.options.nowMs() - this.#behindAtMs >= LAG_EVERY_MS) {
       this.#behind = await positionsPast(this.session, this.#cursor.position);
       this.#behindAtMs = this.options.nowMs();
@@ -277,6 +300,17 @@ export class Leader {
     if (retry !== undefined) due.push(retry);
     return Math.max(0, Math.min(...due) - now);
   }
+}
+
+function fullGaps(gaps: readonly Gap[]): TransientError {
+  const oldest = gaps.reduce<bigint | undefined>(
+    (xid, gap) => (gap.xid && (!xid || gap.xid < xid) ? gap.xid : xid),
+    undefined,
+  );
+  return new TransientError(
+    `reading stopped: ${gaps.length} gaps wait for a transaction older than ${oldest ?? 'this session'}: ` +
+      'end it; pg_stat_activity (backend_xid) and pg_prepared_xacts name it',
+  );
 }
 
 /** Waits for `work`, but not longer than `ms`. */

@@ -194,6 +194,32 @@ describe('E5, E8: what goes wrong costs time, or repeats, nothing else', () => {
     });
   });
 
+  it('E5, E9: reading that stops because the gaps are full says so, and goes on when they are not', async () => {
+    const old = await kit.database.client();
+    await old.query('begin');
+    await old.query('select pg_current_xact_id()');
+    const writer = await kit.database.client();
+    for (const n of numbers(3)) {
+      await writer.query('begin');
+      await insertOutboxRows(writer, [entryRow('undone', n)]);
+      await writer.query('rollback');
+      await kit.raise(entryRow('anna', n));
+    }
+    let nowMs = 0;
+    const relay = kit.relay({ limits: { gaps: 2 }, nowMs: () => nowMs });
+    await relay.runOnce();
+    await kit.raise(...numbers(7).map((n) => entryRow('ben', n)));
+    nowMs += 2_000; // the lag is measured no oftener
+    await relay.runOnce();
+    expect(await kit.published()).toHaveLength(3);
+    expect(relay.status()).toMatchObject({ leader: true, lagRows: 7, lastError: expect.any(TransientError) });
+    expect(relay.status().lastError?.message).toMatch(/^reading stopped: 3 gaps wait for .* than \d+/);
+    await old.query('rollback');
+    await relay.runOnce();
+    expect(await kit.published()).toHaveLength(10);
+    expect(relay.status()).toMatchObject({ lagRows: 0, lastError: undefined });
+  });
+
   it('E6: a record refused for good parks its key, in the save that passes it; others flow', async () => {
     const log = postgresLog({ url: kit.database.url, maxRecordBytes: 2_000 });
     const relay = kit.relay({ log });

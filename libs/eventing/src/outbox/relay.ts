@@ -140,7 +140,7 @@ export class Relay {
       lagRows: lag?.rows,
       lagSeconds: lag?.seconds,
       parkedKeys: this.#leader?.parkedKeys,
-      lastError: this.#roundError ?? this.#publishError,
+      lastError: this.#roundError ?? this.#leader?.readingStopped ?? this.#publishError,
     };
   }
 
