@@ -83,6 +83,23 @@ describe('lanes', () => {
     expect(some.next(100)?.rows.length).toBeGreaterThan(0);
   });
 
+  it('P4, E6: try one failing lane at a time, the one that has waited longest', () => {
+    const some = lanes(64);
+    const keys = ['a', 'b', 'c'];
+    some.add(keys.map((key, at) => row(at + 1, key)));
+    const first = mustNext(some);
+    some.settle(first, { acknowledged: new Set(), failed: new Map() }, 0);
+    const tried: (string | undefined)[] = [];
+    for (let nowMs = 100; tried.length < 6; nowMs += 2_000) {
+      const probe = mustNext(some, nowMs);
+      tried.push(...probe.rows.map((r) => r.key));
+      expect(some.next(nowMs)).toBeUndefined();
+      expect(some.nextRetryMs()).toBeUndefined(); // its answer makes the next round due
+      some.settle(probe, { acknowledged: new Set(), failed: new Map() }, nowMs + 1_500);
+    }
+    expect(tried).toEqual([...keys, ...keys]);
+  });
+
   it('P5: park a key at its first refusal, with what waits behind it, and nothing else', () => {
     const some = lanes(1, { batchRows: 3 });
     some.add([row(1, 'a'), row(2, 'b'), row(3, 'b'), row(4, 'a'), row(5, 'b')]);

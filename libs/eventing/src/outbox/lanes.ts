@@ -8,7 +8,9 @@
  *    position order;
  * P3 so a record is sent only when every earlier one of its key is acknowledged, or sent in the same append
  *    before it. This holds across leaders too: whatever lands late is a repeat, never an inversion;
- * P4 a lane whose partition failed waits with back-off, then is sent alone: it can't delay the others (E6);
+ * P4 a lane whose partition failed waits with back-off, then is sent alone: it can't delay the others (E6).
+ *    One such probe is under way at a time, of the lane that has waited longest: a log that takes one append
+ *    after the other would keep the healthy lanes behind the time-outs of all probes;
  * P5 a key is parked at its first row that is refused for good, its later rows with it, and nothing of it
  *    is sent any more.
  */
@@ -76,6 +78,7 @@ export class Lanes<R extends WaitingRow> {
   #rows = 0;
   #bytes = 0;
   #sending = 0;
+  #probing = false;
 
   /** `random` in [0, 1), for the jitter of back-offs. */
   constructor(
@@ -140,9 +143,11 @@ export class Lanes<R extends WaitingRow> {
    * The next append; undefined while there is nothing that may be sent. Its lanes are busy until `settle`.
    */
   next(nowMs: number): Batch<R> | undefined {
-    for (const lane of this.#lanes.values())
-      if (lane.failures > 0 && !lane.sending && lane.rows.length > 0 && lane.retryAtMs <= nowMs)
-        return { rows: this.#front([lane]), probe: true };
+    const failed = this.#nextProbe();
+    if (failed && failed.retryAtMs <= nowMs) {
+      this.#probing = true;
+      return { rows: this.#front([failed]), probe: true };
+    }
     if (this.#sending >= this.limits.appends) return undefined;
     const free = [...this.#lanes.values()].filter((l) => l.failures === 0 && !l.sending && l.rows.length > 0);
     if (free.length === 0) return undefined;
@@ -150,17 +155,15 @@ export class Lanes<R extends WaitingRow> {
     return { rows: this.#front(free), probe: false };
   }
 
-  /** When the next failed lane may be tried again; undefined where none waits. */
+  /** When the next failed lane may be tried again; undefined where none waits, or one is tried just now. */
   nextRetryMs(): number | undefined {
-    let next: number | undefined;
-    for (const { failures, sending, rows, retryAtMs } of this.#lanes.values())
-      if (failures > 0 && !sending && rows.length > 0) next = Math.min(next ?? retryAtMs, retryAtMs);
-    return next;
+    return this.#nextProbe()?.retryAtMs;
   }
 
   /** P2, P4, P5: what became of a batch of `next`. */
   settle(batch: Batch<R>, outcome: Outcome<R>, nowMs: number): Settled {
-    if (!batch.probe) this.#sending--;
+    if (batch.probe) this.#probing = false;
+    else this.#sending--;
     const parked: ParkedKey[] = [];
     const parkedRows: bigint[] = [];
     for (const [lane, rows] of this.#byLane(batch.rows)) {
@@ -190,6 +193,16 @@ export class Lanes<R extends WaitingRow> {
       if (at && (!oldest || at < oldest)) oldest = at;
     }
     return oldest;
+  }
+
+  /** P4. */
+  #nextProbe(): Lane<R> | undefined {
+    if (this.#probing) return undefined;
+    let next: Lane<R> | undefined;
+    for (const lane of this.#lanes.values())
+      if (lane.failures > 0 && !lane.sending && lane.rows.length > 0)
+        if (!next || lane.retryAtMs < next.retryAtMs) next = lane;
+    return next;
   }
 
   #place(row: R, partitions: number): void {
