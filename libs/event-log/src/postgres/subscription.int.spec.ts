@@ -195,7 +195,7 @@ describe('subscription', () => {
       },
       onBatches: (batches) => {
         happened.push('unit');
-        return Promise.resolve(batches.map(({ records: _, ...partition }) => ({ ...partition, offset: 1n })));
+        return Promise.resolve(batches.map(({ topic, partition }) => ({ topic, partition, offset: 1n })));
       },
     });
     await holding(reader, 1);

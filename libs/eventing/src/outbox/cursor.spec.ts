@@ -206,7 +206,7 @@ class World {
 
   /** In order, and none past the position: a row in two of them would be read, and published, twice. */
   expectApart(): void {
-    const ends = this.#cursor.gaps.flatMap((gap) => [gap.first, gap.last]);
+    const ends = this.#cursor.gaps.flatMap(({ first, last }) => [first, last]);
     expect(ends).toEqual(ends.toSorted((a, b) => Number(a - b)));
     expect(Number(ends.at(-1) ?? -1n)).toBeLessThan(Number(this.#cursor.position) + 1);
   }
