@@ -7,6 +7,7 @@ import type {
   Position,
   SubscribeOptions,
   Subscription,
+  TopicPartition,
 } from '@aura/event-log';
 
 /**
@@ -15,6 +16,10 @@ import type {
  */
 export class HandDrivenLog {
   readonly paused: string[] = [];
+  /** What the log says this member holds; a test sets it. */
+  held: readonly TopicPartition[] = [];
+  /** What the member has moved by itself and then let go on, in order. */
+  readonly moved: string[] = [];
   #options: SubscribeOptions | undefined;
 
   constructor(private readonly topicBounds: readonly PartitionBounds[]) {}
@@ -55,10 +60,10 @@ export class HandDrivenLog {
 
   #subscription(): Subscription {
     return {
-      assigned: () => [],
+      assigned: () => this.held,
       pause: (partitions) => this.paused.push(...partitions.map((p) => `${p.partition}`)),
-      resume: () => undefined,
-      seek: () => undefined,
+      resume: (partitions) => this.moved.push(...partitions.map((p) => `resume ${p.partition}`)),
+      seek: (p) => this.moved.push(`seek ${p.partition} to ${p.offset}`),
       healthy: () => true,
       stop: () => Promise.resolve(),
     };

@@ -138,6 +138,20 @@ describe.each(testLogs())('the consumer over $kind', ({ open }) => {
     expect(await service.offsets()).toMatchObject({ 0: 900 });
   });
 
+  it('E3: a late assignment of an expelled member stops nothing: partitions are taken again', async () => {
+    const keys = 'abcdefgh'.split('');
+    await publish(numbered(8, keys));
+    const consumer = service.consumer(log, [service.events.noting()]);
+    await consumer.start();
+    await caughtUp();
+    await service.pool.query(`update aura.consumer_offset set epoch = epoch + 1, owner = 'a zombie'`);
+    await publish(numbered(24, keys).slice(8));
+    await caughtUp();
+    const ledger = byKey(await service.ledger());
+    for (const [at, key] of keys.entries()) expect(ledger[key]).toEqual([at, at + 8, at + 16]);
+    expect(consumer.status().stalledPartitions).toEqual([]);
+  });
+
   it('gives its partitions back in good order: released, with their offsets', async () => {
     await publish(numbered(6, ['a', 'b', 'c']));
     const consumer = service.consumer(log, [service.events.noting()]);

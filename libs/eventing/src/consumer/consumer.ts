@@ -7,7 +7,8 @@
  *    of its start;
  * M3 what no handler wants is dropped before the database; its offsets are saved with the next unit, or a
  *    little later;
- * M4 a partition that can't go on is shown as stalled, never moved; the others flow.
+ * M4 a partition that can't go on is shown as stalled, never moved; the others flow;
+ * M5 one whose epoch somebody else raised is taken again while the log says that it is ours (retaking.ts).
  */
 import { HEADER, type Contracts, type SchemaRegistry } from '@aura/contracts';
 import type {
@@ -35,10 +36,12 @@ import {
   savePositions,
   StaleOwnerError,
   takePartitions,
+  type OwnedPosition,
 } from './offsets.js';
 import { keyOf, Ownership, type StalledPartition } from './ownership.js';
 import { pause } from './pause.js';
 import { readRecord } from './reading.js';
+import { Retaking } from './retaking.js';
 import { transact } from './transact.js';
 
 export interface ConsumerLimits {
@@ -77,7 +80,10 @@ export interface ConsumerStatus {
   readonly assigned: readonly TopicPartition[];
   /** Part of its group, with a living loop. */
   readonly running: boolean;
-  /** Assigned partitions that stand still until somebody acts, with the reason. */
+  /**
+   * Assigned partitions that stand still, with the reason: until somebody acts, or, for a `StaleOwnerError`,
+   * until the partition is taken again or revoked.
+   */
   readonly stalledPartitions: readonly StalledPartition[];
   /** Of the last failed unit, until one goes through. */
   readonly lastError: Error | undefined;
@@ -95,6 +101,7 @@ export class Consumer {
   readonly #metrics: ConsumerMetrics;
   readonly #upkeep: InboxUpkeep;
   readonly #saver: Loop;
+  readonly #retaking: Retaking;
   readonly #instance: string;
   readonly #backoff: { initialBackoffMs: number; maxBackoffMs: number };
   #joining: Promise<Subscription> | undefined;
@@ -110,6 +117,14 @@ export class Consumer {
       initialBackoffMs: limits?.initialBackoffMs ?? 100,
       maxBackoffMs: limits?.maxBackoffMs ?? 10_000,
     };
+    this.#retaking = new Retaking({
+      group,
+      logger,
+      ownership: this.#ownership,
+      backoff: this.#backoff,
+      subscription: () => this.#subscription,
+      take: (partitions) => this.#take(partitions),
+    });
     this.#saver = new Loop({
       name: `consumer positions of ${group}`,
       idleMs: limits?.saveSkippedMs ?? 5_000,
@@ -132,6 +147,7 @@ export class Consumer {
     const { limits, logger, group } = this.options;
     this.#upkeep.start();
     this.#saver.start();
+    this.#retaking.start();
     this.#joining = this.options.log.subscribe({
       group,
       topics,
@@ -157,6 +173,7 @@ export class Consumer {
   async stop(): Promise<void> {
     // A join that failed has told whoever called `start`.
     const subscription = await this.#joining?.catch(() => undefined);
+    await this.#retaking.stop(); // first: what is being given back must not be taken again
     await subscription?.stop();
     await this.#saver.stop();
     await this.#upkeep.stop();
@@ -173,15 +190,21 @@ export class Consumer {
 
   /** M1, M2. Rejects while the database is away: the log asks again, and delivers nothing meanwhile. */
   async #onAssigned(partitions: readonly TopicPartition[]): Promise<readonly Position[]> {
-    const { units, group, logger } = this.options;
+    const { group, logger } = this.options;
     await this.#upkeep.ready();
-    const starts = await this.#starts(partitions);
-    const owned = await transact(units, `the assignment of partitions to ${group}`, (client) =>
-      takePartitions(client, group, this.#instance, starts),
-    );
+    const owned = await this.#take(partitions);
     this.#ownership.take(owned);
     logger.info({ group, partitions: owned.length }, 'consumer: partitions assigned');
     return owned;
+  }
+
+  /** M2. In the database only. */
+  async #take(partitions: readonly TopicPartition[]): Promise<OwnedPosition[]> {
+    const { units, group } = this.options;
+    const starts = await this.#starts(partitions);
+    return transact(units, `the assignment of partitions to ${group}`, (client) =>
+      takePartitions(client, group, this.#instance, starts),
+    );
   }
 
   /**
@@ -229,7 +252,7 @@ export class Consumer {
     const deliveries = await this.#read(wanted, signal);
     if (!signal.aborted) await finishByHalves(deliveries, this.#deliveries(epochs, progress, signal));
     const positions = progress.positions();
-    this.#ownership.reached(positions);
+    this.#ownership.reached(positions.map((position) => ownedUnder(position, epochs)));
     return positions;
   }
 
@@ -278,14 +301,14 @@ export class Consumer {
       logger,
       metrics: this.#metrics,
       backoff: this.#backoff,
-      owned: (position: Position) => ({ ...position, epoch: epochs.get(keyOf(position)) ?? 0n }),
+      owned: (position: Position) => ownedUnder(position, epochs),
       onSaved: this.#ownership.saved.bind(this.#ownership),
       onOutcome: (error: unknown) => this.#noteOutcome(error),
-      onStale: (error: StaleOwnerError) => {
-        for (const partition of error.partitions)
-          this.#ownership.stall(partition, error, epochs.get(keyOf(partition)));
-        this.options.logger.warn({ err: error, group }, 'consumer: another member owns these partitions');
-      },
+      onStale: (error: StaleOwnerError) =>
+        this.#lose(
+          error,
+          error.partitions.map((partition) => ownedUnder({ ...partition, offset: 0n }, epochs)),
+        ),
     };
     return new Deliveries(context, progress, signal);
   }
@@ -306,9 +329,24 @@ export class Consumer {
       this.#ownership.saved(positions);
     } catch (error) {
       if (!(error instanceof StaleOwnerError)) throw error;
-      for (const { topic, partition, epoch } of positions)
-        if (error.partitions.some((p) => keyOf(p) === keyOf({ topic, partition })))
-          this.#ownership.stall({ topic, partition }, error, epoch);
+      const lost = new Set(error.partitions.map(keyOf));
+      this.#lose(
+        error,
+        positions.filter((position) => lost.has(keyOf(position))),
+      );
     }
   }
+
+  /** M5. Each stands still, unless it has been taken anew since. */
+  #lose(error: StaleOwnerError, lost: readonly OwnedPosition[]): void {
+    const { logger, group } = this.options;
+    for (const { topic, partition, epoch } of lost) this.#ownership.stall({ topic, partition }, error, epoch);
+    logger.warn({ err: error, group }, 'consumer: another member owns these partitions');
+    this.#retaking.nudge();
+  }
+}
+
+/** A position under the epoch that its unit runs under; none is 0: nothing is saved for it. */
+function ownedUnder(position: Position, epochs: ReadonlyMap<string, bigint>): OwnedPosition {
+  return { ...position, epoch: epochs.get(keyOf(position)) ?? 0n };
 }

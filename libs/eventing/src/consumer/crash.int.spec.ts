@@ -203,3 +203,68 @@ it('E3: a takeover that commits while a zombie waits to save its position still 
   await log.deliver([at(0, 0, events.record({ key: 'a', n: 1 }))]);
   expect(await service.ledger()).toEqual(['a:1']);
 });
+
+it('E3: a zombie’s late assignment does not stop the rightful owner: it takes it again', async () => {
+  const [log, zombieLog] = [newLog(), newLog()];
+  const { events } = service;
+  const [rightful, zombie] = [log, zombieLog].map((l) => service.consumer(l.port, [events.noting()]));
+  await rightful?.start();
+  await zombie?.start();
+  await log.assign(events.topic, 0, 1);
+  log.held = [0, 1].map((partition) => ({ topic: events.topic, partition }));
+  await log.deliver([at(0, 0, events.record({ key: 'a', n: 1 }))]);
+  // It was frozen in the middle of its assignment: it raises the epoch, and hears that it was expelled.
+  await zombieLog.assign(events.topic, 0);
+  await zombieLog.options.onRevoked([{ topic: events.topic, partition: 0 }], false);
+
+  const second = at(0, 1, events.record({ key: 'a', n: 2 }));
+  expect(await log.deliver([second])).toEqual([]);
+  await settled('it goes on where the database stands', () => log.moved.length >= 2);
+  expect(log.moved).toEqual(['seek 0 to 1', 'resume 0']);
+  expect(rightful?.status().stalledPartitions).toEqual([]);
+  await log.deliver([second]);
+  expect(await service.ledger()).toEqual(['a:1', 'a:2']);
+  expect(await service.offsets()).toMatchObject({ 0: 2 });
+});
+
+it('E3: positions of skipped records that a late assignment refuses are no end either', async () => {
+  const log = newLog();
+  const { events } = service;
+  const limits = { initialBackoffMs: 5, maxBackoffMs: 50, saveSkippedMs: 20 };
+  await service.consumer(log.port, [events.noting()], { limits }).start();
+  await log.assign(events.topic, 0);
+  log.held = [{ topic: events.topic, partition: 0 }];
+  await service.pool.query('update aura.consumer_offset set epoch = epoch + 1');
+  await log.deliver([at(0, 0, events.record({ key: 'a' }))]);
+  await settled('it is taken again', () => log.moved.length >= 2);
+  expect(log.moved).toEqual(['seek 0 to 0', 'resume 0']);
+  await log.deliver([at(0, 0, events.record({ key: 'a' }))]);
+  await settled('its position is saved', async () => (await service.offsets())[0] === 1);
+});
+
+it('E3: what was skipped before a new assignment is not saved under its epoch', async () => {
+  const inHandler = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  const slow = service.events.noting(() => {
+    inHandler.resolve();
+    return gate.promise;
+  });
+  const { events } = service;
+  const log = newLog();
+  const limits = { initialBackoffMs: 5, maxBackoffMs: 50, saveSkippedMs: 20 };
+  await service.consumer(log.port, [slow], { limits }).start();
+  await log.assign(events.topic, 0, 1);
+  const last = log.deliver([
+    at(0, 0, events.record({ key: 'a' })),
+    at(0, 1, events.record({ key: 'a' })),
+    at(1, 0, events.record({ key: 'z', n: 1 })),
+  ]);
+  await inHandler.promise;
+  await log.assign(events.topic, 0);
+  gate.resolve();
+  await last;
+  // One that is skipped under the new epoch shows that positions are being saved.
+  await log.deliver([at(0, 0, events.record({ key: 'a' }))]);
+  await settled('a position is saved', async () => ((await service.offsets())[0] ?? 0) > 0);
+  expect(await service.offsets()).toMatchObject({ 0: 1 });
+});

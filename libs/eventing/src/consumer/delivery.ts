@@ -49,6 +49,28 @@ export function standInId({ topic, partition, offset }: LogRecord): string {
   return derivedId({ causeId: LONG_AGO, group: `unreadable:${topic}/${partition}/${offset}`, ordinal: 0 });
 }
 
+/** Longest key (bytes) that the primary key of `aura.parked_key` takes for certain. */
+export const MAX_KEY_BYTES = 1_024;
+
+/** Whether a key can be stored as it is: a foreign producer may send any bytes. */
+export function isStorableKey(key: string): boolean {
+  return key === storableText(key) && Buffer.byteLength(key) <= MAX_KEY_BYTES;
+}
+
+/**
+ * The key under which a record is parked whose own can't be stored: what can be shown of it, and a function
+ * of all of it, so that records of one key stay one lane and in order.
+ */
+export function standInKey(key: string): string {
+  const hash = derivedId({ causeId: LONG_AGO, group: `unstorable key:${key}`, ordinal: 0 });
+  return `${storableText(key.slice(0, 100))} [unstorable key ${hash}]`;
+}
+
+/** What Postgres takes as text and in `jsonb`: no zero character, no half of a surrogate pair. */
+export function storableText(text: string): string {
+  return text.toWellFormed().replaceAll('\0', '\ufffd');
+}
+
 /**
  * H2. One delivery per id: the first copy. The inbox gives an id back once, whoever of its copies was meant.
  */

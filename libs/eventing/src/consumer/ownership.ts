@@ -1,5 +1,5 @@
-import type { Position, TopicPartition } from '@aura/event-log';
-import type { OwnedPosition } from './offsets.js';
+import type { TopicPartition } from '@aura/event-log';
+import { StaleOwnerError, type OwnedPosition } from './offsets.js';
 
 interface Owned extends TopicPartition {
   readonly epoch: bigint;
@@ -50,10 +50,12 @@ export class Ownership {
     return new Map(running.map(([key, { epoch }]) => [key, epoch]));
   }
 
-  reached(positions: readonly Position[]): void {
+  /** Only while held under its epoch, as all that a unit reports: a new owner's start may lie before it. */
+  reached(positions: readonly OwnedPosition[]): void {
     for (const position of positions) {
       const owned = this.#owned.get(keyOf(position));
-      if (owned && position.offset > owned.reached) owned.reached = position.offset;
+      if (owned?.epoch !== position.epoch) continue;
+      if (position.offset > owned.reached) owned.reached = position.offset;
     }
   }
 
@@ -74,6 +76,16 @@ export class Ownership {
   stall(partition: TopicPartition, error: Error, epoch?: bigint): void {
     const owned = this.#owned.get(keyOf(partition));
     if (owned && (epoch === undefined || owned.epoch === epoch)) owned.stalled = error;
+  }
+
+  /** Those that stand still because somebody raised their epoch, with the epoch that was ours. */
+  lost(): OwnedPosition[] {
+    return [...this.#owned.values()].filter((o) => o.stalled instanceof StaleOwnerError).map(positionOf);
+  }
+
+  /** Whether it is still held under this epoch: neither revoked nor assigned anew since. */
+  holds({ topic, partition, epoch }: OwnedPosition): boolean {
+    return this.#owned.get(keyOf({ topic, partition }))?.epoch === epoch;
   }
 
   assigned(): TopicPartition[] {

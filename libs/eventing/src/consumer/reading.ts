@@ -1,7 +1,7 @@
 import { parseEventHeaders, type Contracts, type EventEnvelope, type SchemaRegistry } from '@aura/contracts';
 import type { LogRecord } from '@aura/event-log';
-import { InvariantError, kindOf } from '@aura/platform';
-import { standInId, type Delivery } from './delivery.js';
+import { InvariantError, kindOf, TerminalError } from '@aura/platform';
+import { isStorableKey, MAX_KEY_BYTES, standInId, standInKey, type Delivery } from './delivery.js';
 import type { Handlers } from './handlers.js';
 import { refuseFutureId } from './inbox-days.js';
 
@@ -13,10 +13,12 @@ export interface ReadingContext {
 
 /**
  * Decodes a record that some handler wants. One that can't be read is not thrown but refused, to be parked
- * in sight: bad headers, an id of the future, bytes or a schema that don't fit. Rejects only with what may
- * pass by itself: the registry is away.
+ * in sight: bad headers, an id of the future, bytes or a schema that don't fit, a key that no row takes (it
+ * gets a stand-in: a letter that can't be written would stop the whole member, E6). Rejects only with what
+ * may pass by itself: the registry is away.
  */
 export async function readRecord(context: ReadingContext, record: LogRecord, now: Date): Promise<Delivery> {
+  if (!isStorableKey(record.key)) return unstorable(record);
   let id: string | undefined;
   try {
     const headers = parseEventHeaders(record.headers);
@@ -27,6 +29,16 @@ export async function readRecord(context: ReadingContext, record: LogRecord, now
     if (kindOf(error) === 'transient') throw error;
     return { record, id: id ?? standInId(record), refusal: error };
   }
+}
+
+/** Under the id of its place: nothing else of the record is looked at. */
+function unstorable(record: LogRecord): Delivery {
+  const refusal = new TerminalError(
+    `the key of ${record.topic}/${record.partition} at ${record.offset} can’t be stored: it has more than ` +
+      `${MAX_KEY_BYTES} bytes, a zero character or half a character. Its letter carries a stand-in: ` +
+      'correct its producer',
+  );
+  return { record: { ...record, key: standInKey(record.key) }, id: standInId(record), refusal };
 }
 
 async function envelopeOf(

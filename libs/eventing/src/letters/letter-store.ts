@@ -1,6 +1,6 @@
 /** Sequenced dead letters: the only statements on `aura.parked_key` and `aura.letter`. */
 import { run, statement, type Queryable } from '@aura/platform';
-import { laneKey, type Lane } from '../consumer/delivery.js';
+import { laneKey, storableText, type Lane } from '../consumer/delivery.js';
 import type { ErrorRecord } from './error-record.js';
 import type { NewLetter, ParkedMark, ParkedState } from './parking.js';
 
@@ -144,22 +144,14 @@ export async function listParked(db: Queryable, group: string, limit = 100): Pro
   }));
 }
 
-/** JSON that `jsonb` takes whatever a stranger put in. */
+/** JSON that `jsonb` takes whatever a stranger put in: a letter must not fail because of its own error. */
 function storable(fields: object): string {
   return JSON.stringify(
     Object.fromEntries(
       Object.entries(fields).map(([name, value]) => [
-        clean(name),
-        typeof value === 'string' ? clean(value) : value,
+        storableText(name),
+        typeof value === 'string' ? storableText(value) : value,
       ]),
     ),
   );
-}
-
-/**
- * `jsonb` refuses the zero character and halves of surrogate pairs: a letter must not fail because of its
- * own error.
- */
-function clean(text: string): string {
-  return text.toWellFormed().replaceAll('\0', '\ufffd');
 }
