@@ -40,9 +40,28 @@ const FILE_PROBLEMS = {
     ),
 };
 FILE_PROBLEMS.EPERM = FILE_PROBLEMS.EACCES;
+FILE_PROBLEMS.ENOTDIR = (path) =>
+  new Problem(
+    `${path} can't be there: a part of that path is a file, not a folder.`,
+    'Give another folder, or move that file away.',
+  );
+
+/** Elsewhere these two are defects of ours: a file that is missing or was not expected. */
+const MKDIR_PROBLEMS = {
+  EEXIST: (path) =>
+    new Problem(
+      `${path} can't be made: something that is no folder has that name, or that of a folder above it.`,
+      'Give another folder, or move that file or link away.',
+    ),
+  ENOENT: (path) =>
+    new Problem(
+      `${path} can't be made: a folder above it takes no new ones, or is gone.`,
+      'Give a folder on an ordinary disk that you may write to.',
+    ),
+};
 
 /** Turns the file errors that a person can cure into a `Problem`; gives every other error back as it is. */
 export function fileProblem(error, path) {
-  const say = FILE_PROBLEMS[error?.code];
+  const say = FILE_PROBLEMS[error?.code] ?? (error?.syscall === 'mkdir' && MKDIR_PROBLEMS[error.code]);
   return say ? Object.assign(say(path), { cause: error }) : error;
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, lstatSync, mkdirSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileProblem, Problem } from '../problem.mjs';
@@ -47,15 +47,26 @@ export function reachableFolder(user) {
 
 /** Makes the folder of a server: enterable for the server's user, with nothing readable in it for others. */
 export function makeHome(home) {
+  // Only folders that are ours to open: what exists keeps its mode.
+  const missing = [];
+  for (let at = home; !existsSync(at); at = join(at, '..')) missing.unshift(at);
   try {
-    // Only folders that are ours to open: what exists keeps its mode.
-    const missing = [];
-    for (let at = home; !existsSync(at); at = join(at, '..')) missing.unshift(at);
-    for (const folder of missing) {
-      mkdirSync(folder);
-      chmodSync(folder, 0o755);
-    }
+    for (const folder of missing) makeFolder(folder);
+    if (!isFolder(home)) mkdirSync(home); // says what it is instead
   } catch (error) {
-    if (error.code !== 'EEXIST') throw fileProblem(error, home);
+    throw fileProblem(error, home);
   }
+}
+
+function makeFolder(folder) {
+  try {
+    mkdirSync(folder);
+    chmodSync(folder, 0o755);
+  } catch (error) {
+    if (error.code !== 'EEXIST' || !isFolder(folder)) throw error; // another start may have made it
+  }
+}
+
+function isFolder(path) {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
