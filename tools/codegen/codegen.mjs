@@ -1,19 +1,31 @@
-// node tools/codegen/codegen.mjs             writes schemas/src/generated/*.ts and schemas/src/index.ts
-// node tools/codegen/codegen.mjs --check     writes nothing; fails where what it would write differs
-// node tools/codegen/codegen.mjs --release   writes, and notes all schemas in schemas/released.json: frozen
-// from then on Needs libs/contracts built (`nx run @aura/schemas:codegen` does that first): compatibility
-// is decided by the same code that the embedded registry runs.
+// Writes schemas/src/generated/*.ts and schemas/src/index.ts. Needs libs/contracts built (`npm run codegen`
+// does that first): compatibility is decided by the same code that the embedded registry runs.
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { misused, readArguments } from '../start/usage.mjs';
 import { CURE, generate } from './generate.mjs';
 
+const USAGE = `usage: npm run codegen -- [--check | --release]
+
+  (nothing)  write the types and tokens of the events in schemas/
+  --check    write nothing; fail where what would be written differs
+  --release  write, and note all schemas in schemas/released.json: frozen from then on
+
+Examples:
+  npm run codegen
+  npm run codegen -- --check`;
+
 const workspace = join(dirname(fileURLToPath(import.meta.url)), '../..');
-const [flag, ...more] = process.argv.slice(2);
-const mode = { none: 'write', '--check': 'check', '--release': 'release' }[flag ?? 'none'];
+const { values, positionals } = readArguments(USAGE, {
+  check: { type: 'boolean', default: false },
+  release: { type: 'boolean', default: false },
+});
+if (positionals.length > 0) misused(USAGE, 'It takes no names: it writes everything.');
+if (values.check && values.release) misused(USAGE, 'Give --check or --release, not both.');
+const mode = values.check ? 'check' : values.release ? 'release' : 'write';
 
 try {
-  if (!mode || more.length > 0) throw new Error('arguments: --check, --release or nothing');
   const library = join(workspace, 'libs/contracts/dist/index.js');
   if (!existsSync(library))
     throw new Error(`libs/contracts is not built: run ${CURE}, which builds it first`);

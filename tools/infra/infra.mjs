@@ -6,16 +6,32 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { postgresStatus, startPostgres, stopPostgres } from '../start/postgres.mjs';
 import { fail, Problem } from '../start/problem.mjs';
 import { progress } from '../start/progress.mjs';
+import { misused, readArguments } from '../start/usage.mjs';
 import { answers, listens } from './daemons.mjs';
 import { composeDown, composeStatus, composeUp, dockerAnswers } from './docker.mjs';
 import { kafkaStatus, startKafka, stopKafka } from './kafka.mjs';
 
 const CLONE = resolve(fileURLToPath(new URL('../..', import.meta.url)));
-const USAGE = 'npm run infra -- up|down|status [--kafka] [--json] [--brokers 1|2|3] [--dir DIR]';
+const USAGE = `usage: npm run infra -- up|down|status [options]
+
+  up        starts Postgres and leaves it running
+  down      stops what up started
+  status    looks what is running
+
+  --kafka          Kafka and a schema registry as well
+  --brokers 1|2|3  how many brokers (default: 1)
+  --json           print one line of JSON
+  --dir DIR        where data and logs are kept (default: .aura in this clone)
+
+Examples:
+  npm run infra -- up --kafka
+  npm run -s infra -- status --json
+  npm run infra -- down`;
+/** Two signals closer than this are one (ms): a terminal tells the whole group, and run.mjs passes it on. */
+const REPEAT_MS = 500;
 
 /** Kafka as the environment gives it; null where it gives none. Half of it is a mistake. */
 function givenKafka() {
@@ -111,29 +127,37 @@ function say(command, result) {
   return lines.join('\n');
 }
 
+/** Aborted by the first Ctrl-C or SIGTERM; a later one ends the process at once. */
+function firstSignal() {
+  const controller = new AbortController();
+  let first;
+  for (const signal of ['SIGINT', 'SIGTERM'])
+    process.on(signal, () => {
+      first ??= performance.now();
+      if (performance.now() - first > REPEAT_MS) process.exit(130);
+      controller.abort();
+    });
+  return controller.signal;
+}
+
 async function main() {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      kafka: { type: 'boolean', default: false },
-      json: { type: 'boolean', default: false },
-      brokers: { type: 'string', default: '1' },
-      dir: { type: 'string', default: join(CLONE, '.aura') },
-    },
+  const { values, positionals } = readArguments(USAGE, {
+    kafka: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    brokers: { type: 'string', default: '1' },
+    dir: { type: 'string', default: join(CLONE, '.aura') },
   });
   const commands = { up, down, status };
-  const [command] = positionals;
-  if (!Object.hasOwn(commands, command ?? '') || !/^[123]$/.test(values.brokers))
-    throw new Problem('This is not how it is called.', USAGE);
-  const interrupt = new AbortController();
-  process.once('SIGINT', () => interrupt.abort());
-  process.once('SIGTERM', () => interrupt.abort());
+  const [command, ...more] = positionals;
+  if (!Object.hasOwn(commands, command ?? '') || more.length > 0)
+    misused(USAGE, 'Give one of up, down and status.');
+  if (!/^[123]$/.test(values.brokers)) misused(USAGE, `There can't be ${values.brokers} brokers.`);
   const home = resolve(values.dir);
   const result = await commands[command]({
     dir: { postgres: join(home, 'postgres'), kafka: join(home, 'kafka') },
     kafka: values.kafka,
     brokers: Number(values.brokers),
-    signal: interrupt.signal,
+    signal: firstSignal(),
   });
   console.log(values.json ? JSON.stringify(result) : say(command, result));
   process.exit(0); // the daemons' pipes must not keep this open
