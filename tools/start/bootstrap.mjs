@@ -62,11 +62,10 @@ function sayWaiting(pid) {
  */
 export function runScript(node, script, args) {
   const child = spawn(node, ['--enable-source-maps', join(CLONE, script), ...args], { stdio: 'inherit' });
-  for (const signal of SIGNALS) {
-    // A terminal sends Ctrl-C to both of us; passing it on as well would look like a second, impatient
-    // Ctrl-C.
-    process.on(signal, () => (signal === 'SIGINT' && process.stdin.isTTY ? undefined : child.kill(signal)));
-  }
+  // On Windows `kill` ends a child at once, whatever the signal, and the console has told it already. Where a
+  // terminal tells the whole group, the child hears it twice, at once.
+  const pass = process.platform === 'win32' ? () => undefined : (signal) => child.kill(signal);
+  for (const signal of SIGNALS) process.on(signal, pass);
   child.on('error', fail);
   child.on('exit', (code, signal) => {
     if (signal === null || process.platform === 'win32') process.exit(code ?? 1);

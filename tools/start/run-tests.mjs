@@ -27,6 +27,7 @@ let interrupted = null;
 export async function runTests(args) {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
     process.on(signal, () => {
+      if (interrupted) return; // a terminal's Ctrl-C comes twice: to the group, and passed on by test.mjs
       interrupted = signal;
       vitest?.kill('SIGTERM'); // it stops its workers; the servers are stopped below
     });

@@ -1,12 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { differences, isInstalled } from './install.mjs';
 import { withLock } from './lock.mjs';
 import { checkMachine } from './node-version.mjs';
+import { makeHome } from './postgres/place.mjs';
 import { fileProblem, Problem } from './problem.mjs';
 import { runProgram } from './run-program.mjs';
 import { closingLine, summarise } from './summary-reporter.mjs';
@@ -135,6 +137,63 @@ describe('a problem', () => {
     expect(fileProblem({ code: 'ENOSPC' }, '/data').message).toContain('The disk that holds /data is full.');
     const other = new TypeError('x');
     expect(fileProblem(other, '/data')).toBe(other);
+    const unexpected = Object.assign(new Error('x'), { code: 'ENOENT', syscall: 'open' });
+    expect(fileProblem(unexpected, '/data')).toBe(unexpected);
+  });
+
+  it('is a folder for data that lies in a file, is a file, or is a link to nowhere', () => {
+    const [file, link] = [join(folder, 'file'), join(folder, 'link')];
+    writeFileSync(file, '');
+    symlinkSync(join(folder, 'nowhere/at-all'), link);
+    expect(problemOf(() => makeHome(join(file, 'x/postgres')))).toContain('is a file, not a folder');
+    expect(problemOf(() => makeHome(file))).toContain('something that is no folder has that name');
+    expect(problemOf(() => makeHome(join(link, 'x')))).toContain('something that is no folder has that name');
+  });
+
+  it.runIf(process.platform === 'linux')('is a folder for data where no folder can be made', () => {
+    expect(problemOf(() => makeHome('/proc/aura/postgres'))).toContain('takes no new ones');
+  });
+
+  it('is no folder for data that is there, or that can be made', () => {
+    makeHome(join(folder, 'a/b'));
+    makeHome(join(folder, 'a/b'));
+    expect(statSync(join(folder, 'a/b')).isDirectory()).toBe(true);
+  });
+});
+
+describe('a command line', () => {
+  const TOOLS = fileURLToPath(new URL('..', import.meta.url));
+  const tool = (script, ...args) => runProgram(process.execPath, [join(TOOLS, script), ...args]);
+
+  it.each(['infra/infra.mjs', 'eval/eval.mjs', 'codegen/codegen.mjs'])(
+    '%s: prints its usage when asked, and with one sentence for what it does not know',
+    async (script) => {
+      const help = await tool(script, '--help');
+      expect(help).toEqual({ status: 0, output: expect.stringMatching(/^usage: npm run .*Examples:/s) });
+      expect(await tool(script, '--bogus')).toEqual({
+        status: 2,
+        output: `✖ Unknown option '--bogus'.\n\n${help.output}`,
+      });
+    },
+  );
+});
+
+describe('a script of the workspace', () => {
+  it('hears a signal that only the command got, and its end is the end of the command', async () => {
+    const script = join(folder, 'script.mjs');
+    writeFileSync(
+      script,
+      `process.on('SIGINT', () => process.exit(7)); console.log('up'); setInterval(Date, 1e6);`,
+    );
+    const code = `import { CLONE, runScript } from ${JSON.stringify(new URL('bootstrap.mjs', import.meta.url).href)};
+      import { relative } from 'node:path';
+      runScript(process.execPath, relative(CLONE, ${JSON.stringify(script)}), []);`;
+    const command = spawn(process.execPath, ['--input-type=module', '-e', code], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await once(command.stdout, 'data');
+    command.kill('SIGINT');
+    expect(await once(command, 'exit')).toEqual([7, null]);
   });
 });
 
@@ -166,6 +225,16 @@ describe('the closing line', () => {
     expect(closingLine(summarise(modules, unhandled))).toBe('0 passed, 1 failed');
   });
 });
+
+function problemOf(act) {
+  try {
+    act();
+  } catch (error) {
+    expect(error).toBeInstanceOf(Problem);
+    return error.message;
+  }
+  throw new Error('there was no problem');
+}
 
 /** A process that holds the lock until its stdin ends. */
 function holder() {
