@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startKafka, startTestKafka } from '@aura/tools/kafka';
-import { postgresStatus, startPostgres, stopPostgres } from '@aura/tools/postgres';
+import { freePort, postgresStatus, startPostgres, stopPostgres } from '@aura/tools/postgres';
 import { settled } from '@aura/testing';
 
 /** A server that a test crashes and brings back, at the same address with the same data. */
@@ -27,7 +27,9 @@ export async function ownPostgres(name: string): Promise<OwnPostgres> {
   // The prefix of test servers: what a killed test run leaves is swept by the next one.
   const dir = mkdtempSync(join(tmpdir(), 'aura-test-pg-'));
   chmodSync(dir, 0o755); // the server's user must get in
-  const { url, port } = await startPostgres({ dir, durable: false });
+  // Not the usual port: while this server is down, another test's would take it.
+  const port = await freePort();
+  const { url } = await startPostgres({ dir, port, durable: false });
   return {
     name,
     url,

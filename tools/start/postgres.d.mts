@@ -67,3 +67,6 @@ export function ensureDatabase(
 export class Problem extends Error {
   constructor(what: string, cure?: string, options?: { readonly cause?: unknown });
 }
+
+/** A port of 127.0.0.1 that is free now; another program may still take it before its user does. */
+export function freePort(): Promise<number>;

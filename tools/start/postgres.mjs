@@ -20,6 +20,7 @@ import { halt, initialise, launch, resetPassword, runningServer } from './postgr
 import { readState, writeState } from './postgres/state.mjs';
 import { fail, Problem } from './problem.mjs';
 
+export { freePort } from './ports.mjs';
 export { ensureDatabase } from './postgres/databases.mjs';
 export { Problem } from './problem.mjs';
 

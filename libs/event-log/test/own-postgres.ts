@@ -1,7 +1,7 @@
 import { chmodSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startPostgres, stopPostgres } from '../../../tools/start/postgres.mjs';
+import { freePort, startPostgres, stopPostgres } from '../../../tools/start/postgres.mjs';
 import { postgresLog, type PostgresLogOptions } from '../src/index.js';
 import type { OwnServer } from './conformance/harness.js';
 
@@ -11,7 +11,9 @@ export async function ownPostgres(
 ): Promise<OwnServer & { readonly url: string }> {
   const dir = mkdtempSync(join(tmpdir(), 'event-log-'));
   chmodSync(dir, 0o755); // the server's user must get in
-  const { url, port } = await startPostgres({ dir, durable: false });
+  // Not the usual port: while this server is down, another test's would take it.
+  const port = await freePort();
+  const { url } = await startPostgres({ dir, port, durable: false });
   return {
     url,
     open: () => postgresLog({ url, ...options }),
