@@ -18,6 +18,9 @@ export class HandDrivenLog {
   readonly paused: string[] = [];
   /** What the log says this member holds; a test sets it. */
   held: readonly TopicPartition[] = [];
+  /** Whether it counts this member among the living, and how often it was asked. */
+  alive = true;
+  asked = 0;
   /** What the member has moved by itself and then let go on, in order. */
   readonly moved: string[] = [];
   #options: SubscribeOptions | undefined;
@@ -64,7 +67,7 @@ export class HandDrivenLog {
       pause: (partitions) => this.paused.push(...partitions.map((p) => `${p.partition}`)),
       resume: (partitions) => this.moved.push(...partitions.map((p) => `resume ${p.partition}`)),
       seek: (p) => this.moved.push(`seek ${p.partition} to ${p.offset}`),
-      healthy: () => true,
+      healthy: () => ++this.asked > 0 && this.alive,
       stop: () => Promise.resolve(),
     };
   }

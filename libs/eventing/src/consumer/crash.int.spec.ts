@@ -268,3 +268,54 @@ it('E3: what was skipped before a new assignment is not saved under its epoch', 
   await settled('a position is saved', async () => ((await service.offsets())[0] ?? 0) > 0);
   expect(await service.offsets()).toMatchObject({ 0: 1 });
 });
+
+it.each([
+  ['that its log counts out', { alive: false }],
+  ['whose log gave it to another', { held: [] }],
+])('E3: a member %s leaves a lost partition alone', async (_, zombie) => {
+  const log = newLog();
+  const { events } = service;
+  await service.consumer(log.port, [events.noting()]).start();
+  await log.assign(events.topic, 0);
+  const held = [{ topic: events.topic, partition: 0 }];
+  Object.assign(log, { held }, zombie);
+  await service.pool.query('update aura.consumer_offset set epoch = epoch + 1');
+  await log.deliver([at(0, 0, events.record({ key: 'a', n: 1 }))]);
+  const before = log.asked;
+  await settled('it has looked at it again and again', () => log.asked >= before + 3);
+  expect(await service.rows('select epoch from aura.consumer_offset')).toEqual([{ epoch: '2' }]);
+  // It is the log's word alone that kept it away.
+  Object.assign(log, { held, alive: true });
+  await settled('it is taken again', () => log.moved.length >= 2);
+});
+
+it('E3: a partition that is revoked while it is being taken again is left alone', async () => {
+  const log = newLog();
+  const { events } = service;
+  const consumer = service.consumer(log.port, [events.noting()]);
+  await consumer.start();
+  await log.assign(events.topic, 0);
+  log.held = [{ topic: events.topic, partition: 0 }];
+  const other = await service.pool.connect();
+  try {
+    await service.pool.query('update aura.consumer_offset set epoch = epoch + 1');
+    log.alive = false;
+    await log.deliver([at(0, 0, events.record({ key: 'a', n: 1 }))]);
+    await other.query('begin; select 1 from aura.consumer_offset for update');
+    log.alive = true;
+    await settled('it waits for the row', async () => {
+      const waiting = await service.rows(
+        `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      );
+      return waiting.length > 0;
+    });
+    // The log's answer to `assigned` may be older than its word: what was revoked stays so.
+    await log.options.onRevoked(log.held, false);
+    await other.query('commit');
+  } finally {
+    other.release();
+  }
+  await consumer.stop();
+  expect(log.moved).toEqual([]);
+  expect(consumer.status().assigned).toEqual([]);
+});
