@@ -194,7 +194,7 @@ describe('E5, E8: what goes wrong costs time, or repeats, nothing else', () => {
     });
   });
 
-  it('E5, E9: reading that stops because the gaps are full says so, and goes on when they are not', async () => {
+  it('E5, E9: reading that stops because the gaps are full says so, and goes on later', async () => {
     const old = await kit.database.client();
     await old.query('begin');
     await old.query('select pg_current_xact_id()');
