@@ -185,8 +185,9 @@ describe('a script of the workspace', () => {
       script,
       `process.on('SIGINT', () => process.exit(7)); console.log('up'); setInterval(Date, 1e6);`,
     );
-    const code = `import { CLONE, runScript } from ${JSON.stringify(new URL('bootstrap.mjs', import.meta.url).href)};
-      import { relative } from 'node:path';
+    const bootstrap = new URL('bootstrap.mjs', import.meta.url).href;
+    const code = `import { relative } from 'node:path';
+      import { CLONE, runScript } from ${JSON.stringify(bootstrap)};
       runScript(process.execPath, relative(CLONE, ${JSON.stringify(script)}), []);`;
     const command = spawn(process.execPath, ['--input-type=module', '-e', code], {
       stdio: ['ignore', 'pipe', 'inherit'],
