@@ -129,8 +129,10 @@ describe('subscription', () => {
     await table.query('begin');
     await table.query('lock table aura_log.record in access exclusive mode'); // holds the read back
     reader.subscription.resume([{ topic: 't', partition: 0 }]);
+    // Not inside a transaction: that would see pg_stat_activity as it was at its first look.
+    const observer = await database.client();
     const waiting = async (query: string): Promise<number> => {
-      const { rowCount } = await table.query(
+      const { rowCount } = await observer.query(
         `select from pg_stat_activity
           where datname = current_database() and wait_event_type = 'Lock' and query like $1`,
         [query],
