@@ -72,8 +72,8 @@ async function photoThrough(stack: Stack, options: DemoOptions, signal: AbortSig
 }
 
 /**
- * Aborted by the first Ctrl-C or SIGTERM; a second one ends the process at once. Where the signal went to the whole
- * group, the program that started us passes it on as well: that repeat is not impatience.
+ * Aborted by the first Ctrl-C or SIGTERM; a second one ends the process at once. Where the signal went to
+ * the whole group, the program that started us passes it on as well: that repeat is not impatience.
  */
 function firstSignal(): AbortSignal {
   const controller = new AbortController();

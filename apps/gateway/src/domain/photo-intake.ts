@@ -36,7 +36,9 @@ export class PhotoRefusedError extends Error {
   }
 }
 
-/** How the three begin. Other decoders are never started: an SVG would be parsed whole before it is refused. */
+/**
+ * How the three begin. Other decoders are never started: an SVG would be parsed whole before it is refused.
+ */
 function sniff(bytes: Buffer): MediaType | undefined {
   if (bytes.subarray(0, 3).equals(Buffer.from([0xff, 0xd8, 0xff]))) return 'JPEG';
   if (bytes.subarray(0, 8).equals(Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])))

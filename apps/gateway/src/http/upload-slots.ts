@@ -12,7 +12,10 @@ import { MAX_PHOTO_BYTES } from '../domain/photo-intake.js';
 /** Uploads are held in memory while they arrive: so many at a time, 10 MB each at the most. */
 export const MOST_UPLOADS = 32;
 
-/** Stands before the upload is read: beyond the last slot a client is told to come back, and nothing of it is kept. */
+/**
+ * Stands before the upload is read: beyond the last slot a client is told to come back, and nothing of it
+ * is kept.
+ */
 @Injectable()
 export class UploadSlots implements NestInterceptor {
   #taken = 0;

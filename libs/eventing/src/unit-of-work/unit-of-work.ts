@@ -3,8 +3,8 @@
  * U4 it is flushed as the last statements before COMMIT, tasks first, the outbox last (E1);
  * U5 ids of what is raised while handling an event or a task are derived from it (H40), those of a request
  *    are random.
- * U6 once the flush has begun nothing is taken any more: an event raised by a promise that nobody awaited would
- *    be lost without a word (E1), its SQL would run in somebody else's transaction;
+ * U6 once the flush has begun nothing is taken any more: an event raised by a promise that nobody awaited
+ *    would be lost without a word (E1), its SQL would run in somebody else's transaction;
  */
 import { derivedId, newEventId, type Contracts, type EventEnvelope, type NewEvent } from '@aura/contracts';
 import { InvariantError, run, statement, traceHeaders, type Clock } from '@aura/platform';

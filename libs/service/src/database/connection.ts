@@ -52,8 +52,8 @@ export function dataSourceOf(options: DatabaseOptions, logger: Logger): DataSour
     extra: {
       lock_timeout: options.lockTimeoutMs ?? 5_000,
       statement_timeout: statementTimeoutMs,
-      // The server's own limit does not reach us where the network swallows its answer: a unit would hang, its
-      // heart beating, until the kernel gives up.
+      // The server's own limit does not reach us where the network swallows its answer: a unit would hang,
+      // its heart beating, until the kernel gives up.
       ...(statementTimeoutMs > 0 ? { query_timeout: statementTimeoutMs + ANSWER_MS } : {}),
       idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs ?? 60_000,
       keepAlive: true,
