@@ -6,7 +6,8 @@ import {
   type NestInterceptor,
   PayloadTooLargeException,
 } from '@nestjs/common';
-import { catchError, finalize, throwError, type Observable } from 'rxjs';
+import type { Response } from 'express';
+import { catchError, throwError, type Observable } from 'rxjs';
 import { MAX_PHOTO_BYTES } from '../domain/photo-intake.js';
 
 /** Uploads are held in memory while they arrive: so many at a time, 10 MB each at the most. */
@@ -20,7 +21,7 @@ export const MOST_UPLOADS = 32;
 export class UploadSlots implements NestInterceptor {
   #taken = 0;
 
-  intercept(_: ExecutionContext, next: CallHandler): Observable<unknown> {
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     if (this.#taken >= MOST_UPLOADS)
       throw new ProblemException({
         status: 503,
@@ -29,10 +30,12 @@ export class UploadSlots implements NestInterceptor {
         headers: { 'Retry-After': '2' },
       });
     this.#taken++;
-    return next.handle().pipe(
-      catchError((error: unknown) => throwError(() => inWords(error))),
-      finalize(() => this.#taken--),
-    );
+    // However it ends: an answer, a refusal, a client that is gone.
+    context
+      .switchToHttp()
+      .getResponse<Response>()
+      .once('close', () => this.#taken--);
+    return next.handle().pipe(catchError((error: unknown) => throwError(() => inWords(error))));
   }
 }
 
