@@ -6,6 +6,7 @@ import { writeFileSync } from 'node:fs';
  */
 export default class SummaryReporter {
   onTestRunEnd(modules, unhandledErrors) {
+    for (const name of triedAgain(modules)) console.error(`✖ passed only when tried again: ${name}`);
     const file = process.env['AURA_TEST_SUMMARY'];
     if (file) writeFileSync(file, JSON.stringify(summarise(modules, unhandledErrors)));
   }
@@ -32,6 +33,16 @@ export function summarise(modules, unhandledErrors) {
     }
   }
   return summary;
+}
+
+/** Names of the tests that failed first and passed then: to be looked into, not to be hidden. */
+function triedAgain(modules) {
+  const tests = modules.flatMap((module) =>
+    [...module.children.allTests()].map((test) => ({ module, test })),
+  );
+  return tests
+    .filter(({ test }) => test.diagnostic()?.flaky)
+    .map(({ module, test }) => `${module.relativeModuleId}: ${test.fullName}`);
 }
 
 /** The closing line of a test run. */
