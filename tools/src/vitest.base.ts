@@ -18,7 +18,7 @@ export function defineNodeProject(metaUrl: string, test: ViteUserConfig['test'] 
       globalSetup: [fileURLToPath(new URL('./vitest.global.ts', import.meta.url))],
       testTimeout: 60_000,
       hookTimeout: 60_000,
-      // A machine of CI may stall for seconds. What passes only when tried again is named at the end of the run.
+      // A machine of CI may stall for seconds. What passes only when tried again is named at the end.
       retry: process.env['CI'] ? 1 : 0,
       ...test,
     },
