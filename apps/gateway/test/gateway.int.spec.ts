@@ -167,8 +167,10 @@ it('takes so many uploads at a time, and tells the next one to come back', async
   const bytes = await pictures.jpeg();
   const boundary = 'half-sent';
   const head = `--${boundary}\r\ncontent-disposition: form-data; name="photo"; filename="a.jpg"\r\n\r\n`;
-  const open = Array.from({ length: MOST_UPLOADS }, () => {
+  // More than fit: one that meets a whole photo in the last slot is refused, and does not come back.
+  const open = Array.from({ length: 2 * MOST_UPLOADS }, () => {
     const half = connect(Number(new URL(service.url).port), '127.0.0.1');
+    half.on('error', () => undefined); // those are cut off
     half.write(
       `POST /photos HTTP/1.1\r\nhost: a\r\ncontent-type: multipart/form-data; boundary=${boundary}\r\n` +
         `content-length: 100000\r\n\r\n${head}`,
