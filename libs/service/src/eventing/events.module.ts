@@ -23,7 +23,8 @@ export interface EventsModuleOptions {
 
 /**
  * The event path of a service by its configuration: the log and the registry that `logKind` names, closed
- * with the producers; readiness checks `log`, `registry`, `relay` and `consumer`.
+ * with the producers; readiness checks `log`, `topics`, `relay` and `consumer`. The registry has no check
+ * of its own yet: while it is away the relay or the consumer says so.
  */
 export function eventsModule({ publishes, subscribes }: EventsModuleOptions): DynamicModule {
   const eventing = EventingModule.forRootAsync({
