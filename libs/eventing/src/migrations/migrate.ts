@@ -1,10 +1,24 @@
 import { InvariantError, run, statement } from '@aura/platform';
 import type { PoolClient } from 'pg';
 import { firstTables } from './0001-first-tables.js';
+import { operations } from './0002-operations.js';
+import { letters } from './0003-letters.js';
+import { groups } from './0004-groups.js';
+import { relayEpochs } from './0005-relay-epochs.js';
+import { retention } from './0006-retention.js';
+import { replay } from './0007-replay.js';
 import type { Migration } from './migration.js';
 
 /** In order, forward only; one that has been released is never changed. */
-const MIGRATIONS: readonly Migration[] = [firstTables];
+const MIGRATIONS: readonly Migration[] = [
+  firstTables,
+  operations,
+  letters,
+  groups,
+  relayEpochs,
+  retention,
+  replay,
+];
 
 /** Any number that nobody else locks: "aura" in ASCII. */
 const LOCK_KEY = 0x61757261;
