@@ -100,7 +100,8 @@ export interface GroupMove {
 export interface GroupOperations {
   state(): Promise<GroupState>;
   /**
-   * Moves partitions of `topic` (all, or one) and raises their epochs: a unit under way fails, and starts anew there.
+   * Moves partitions of `topic` (all, or one) and raises their epochs: a unit under way fails, and starts
+   * anew there.
    */
   move(
     where: { readonly topic: string; readonly partition?: number },
