@@ -37,4 +37,4 @@ export {
   type SetHandler,
 } from './consumer/handlers.js';
 export type { StalledPartition } from './consumer/ownership.js';
-export { listParked, type ParkedKey } from './letters/letter-store.js';
+export { listParked, type ParkedKey } from './letters/letter-list.js';

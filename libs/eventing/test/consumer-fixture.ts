@@ -180,7 +180,8 @@ export async function consumerFixture(service: ServiceFixture): Promise<Consumer
   const running: Consumer[] = [];
   const empty = async (): Promise<void> => {
     await service.pool.query(
-      `truncate ledger, aura.inbox, aura.outbox, aura.letter, aura.parked_key, aura.consumer_offset`,
+      `truncate ledger, aura.inbox, aura.outbox, aura.letter, aura.parked_key, aura.letter_count, aura.task,
+         aura.consumer_offset`,
     );
   };
   await empty();

@@ -12,7 +12,7 @@ import {
   type TestLog,
 } from '../../test/consumer-fixture.js';
 import type { ServiceFixture } from '../../test/service-fixture.js';
-import { listParked } from '../letters/letter-store.js';
+import { listParked } from '../letters/letter-list.js';
 import type { Consumer } from './consumer.js';
 
 const numbered = (count: number, keys: readonly string[]): EventToPublish[] =>

@@ -5,7 +5,7 @@ import { byKey, consumerFixture, ledgerService, type ConsumerFixture } from '../
 import { at, HandDrivenLog } from '../../test/hand-driven-log.js';
 import { MortalDatabase, type Death } from '../../test/mortal-database.js';
 import type { ServiceFixture } from '../../test/service-fixture.js';
-import { listParked } from '../letters/letter-store.js';
+import { listParked } from '../letters/letter-list.js';
 import type { EventHandler } from './handlers.js';
 
 let base: ServiceFixture;

@@ -66,6 +66,13 @@ export function standInKey(key: string): string {
   return `${storableText(key.slice(0, 100))} [unstorable key ${hash}]`;
 }
 
+const STAND_IN_KEY = / \[unstorable key [0-9a-f-]{36}\]$/;
+
+/** Whether a key looks like a stand-in: only its record in the log can tell what it stands for. */
+export function mayBeStandInKey(key: string): boolean {
+  return STAND_IN_KEY.test(key);
+}
+
 /** What Postgres takes as text and in `jsonb`: no zero character, no half of a surrogate pair. */
 export function storableText(text: string): string {
   return text.toWellFormed().replaceAll('\0', '\ufffd');

@@ -1,5 +1,5 @@
 import type { EventEnvelope } from '@aura/contracts';
-import { traceContext } from '@aura/platform';
+import { run, traceContext } from '@aura/platform';
 import {
   context,
   ROOT_CONTEXT,
@@ -10,12 +10,29 @@ import {
   type Span,
 } from '@opentelemetry/api';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
-import type { Call } from './calls.js';
+import { planCalls, planLocks, type Call } from './calls.js';
+import type { Handlers } from './handlers.js';
 import { setWork } from './set-work.js';
 
 const tracer = trace.getTracer('@aura/eventing');
 /** A span of a set names at most this many of its events: exporters cut longer lists anyway. */
 const MAX_LINKS = 64;
+
+/**
+ * Applies `events`, in arrival order, through their handlers: of a unit, or of a redrive, in the same way.
+ * First the rows that handlers declared, one sorted statement per lock (H18); then one call after the other.
+ */
+export async function handleAll(
+  unit: UnitOfWork,
+  events: readonly EventEnvelope[],
+  handlers: Handlers,
+  group: string,
+  batch: Span,
+): Promise<void> {
+  const handlersOf = (type: string) => handlers.of(type);
+  for (const { statement, keys } of planLocks(events, handlersOf)) await run(unit.client, statement, [keys]);
+  for (const call of planCalls(events, handlersOf)) await makeCall(unit, call, group, batch);
+}
 
 /**
  * Makes one call of a unit, in the trace of its event; throws `SwallowedSqlError` naming the handler (H1).

@@ -18,7 +18,11 @@ export interface ReadingContext {
  * may pass by itself: the registry is away.
  */
 export async function readRecord(context: ReadingContext, record: LogRecord, now: Date): Promise<Delivery> {
-  if (!isStorableKey(record.key)) return unstorable(record);
+  return isStorableKey(record.key) ? readWhole(context, record, now) : unstorable(record);
+}
+
+/** The same whatever its key: for what no row has to take any more. */
+export async function readWhole(context: ReadingContext, record: LogRecord, now: Date): Promise<Delivery> {
   let id: string | undefined;
   try {
     const headers = parseEventHeaders(record.headers);

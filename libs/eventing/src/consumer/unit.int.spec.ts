@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { consumerFixture, ledgerService, type ConsumerFixture } from '../../test/consumer-fixture.js';
 import { at, HandDrivenLog } from '../../test/hand-driven-log.js';
 import type { ServiceFixture } from '../../test/service-fixture.js';
-import { listParked } from '../letters/letter-store.js';
+import { listParked } from '../letters/letter-list.js';
 import type { Consumer, ConsumerOptions } from './consumer.js';
 import type { EventHandler } from './handlers.js';
 

@@ -6,18 +6,19 @@
  *    becomes letters;
  * N3 the rows that handlers declared, one sorted statement per lock (H18);
  * N4 the handlers; after each the transaction is still healthy, or its name is known (H1);
- * N5 tasks, offsets under the epoch that is ours (E3), outbox, COMMIT: all of it, or nothing (E1, E8).
+ * N5 tasks, offsets under the epoch that is ours (E3), the count of letters, outbox, COMMIT: all of it, or
+ *    nothing (E1, E8).
  */
 import type { Span } from '@opentelemetry/api';
 import { context, ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api';
-import { run, TransientError } from '@aura/platform';
-import { lockParked, park } from '../letters/letter-store.js';
+import { TransientError } from '@aura/platform';
+import { letterLimits, type LetterLimits } from '../letters/letter-limits.js';
+import { countLetters, lockParked, park } from '../letters/letter-store.js';
 import { putAside } from '../letters/parking.js';
 import { UnitOfWork, type UnitOfWorkContext } from '../unit-of-work/unit-of-work.js';
-import { planCalls, planLocks } from './calls.js';
 import { firstCopies, lanesOf, type Delivery } from './delivery.js';
 import type { Handlers } from './handlers.js';
-import { makeCall } from './handling.js';
+import { handleAll } from './handling.js';
 import { rememberNew } from './inbox.js';
 import { savePositions, type OwnedPosition } from './offsets.js';
 
@@ -27,6 +28,7 @@ export interface UnitContext {
   readonly group: string;
   readonly handlers: Handlers;
   readonly units: UnitOfWorkContext;
+  readonly letters?: LetterLimits | undefined;
 }
 
 /** What became of the deliveries of one unit. */
@@ -81,21 +83,39 @@ export async function databaseAnswers(units: UnitOfWorkContext): Promise<boolean
   }
 }
 
-async function inTransaction(
-  { group, handlers, units }: UnitContext,
-  deliveries: readonly Delivery[],
-  positions: readonly OwnedPosition[],
-  batch: Span,
-): Promise<UnitOutcome> {
+/**
+ * One transaction of a group, committed by `fn`; what it did not commit is rolled back. Throws what `fn`
+ * threw, or a `TransientError` where the connection broke under it, whatever that looked like.
+ */
+export async function inUnit<T>(units: UnitOfWorkContext, fn: (unit: UnitOfWork) => Promise<T>): Promise<T> {
   const unit = await begin(units);
   try {
-    const outcome = await apply(unit, group, handlers, deliveries, batch);
-    await unit.commit(`a unit of ${group}`, () => savePositions(unit.client, group, positions)); // N5
-    return outcome;
+    const result = await fn(unit);
+    await unit.rollback();
+    return result;
   } catch (error) {
     if (await unit.rollback()) throw error;
     throw new TransientError('the connection to the database broke during a unit', { cause: error });
   }
+}
+
+async function inTransaction(
+  unitContext: UnitContext,
+  deliveries: readonly Delivery[],
+  positions: readonly OwnedPosition[],
+  batch: Span,
+): Promise<UnitOutcome> {
+  const { group, units } = unitContext;
+  const { outcome, tasks } = await inUnit(units, async (unit) => {
+    const applied = await apply(unit, unitContext, deliveries, batch);
+    await unit.commit(`a unit of ${group}`, async () => {
+      await savePositions(unit.client, group, positions); // N5
+      await countLetters(unit.client, group, applied.outcome.parked);
+    });
+    return applied;
+  });
+  if (tasks > 0) units.onCommitted({ events: 0, tasks });
+  return outcome;
 }
 
 async function begin(units: UnitOfWorkContext): Promise<UnitOfWork> {
@@ -110,11 +130,10 @@ async function begin(units: UnitOfWorkContext): Promise<UnitOfWork> {
 
 async function apply(
   unit: UnitOfWork,
-  group: string,
-  handlers: Handlers,
+  { group, handlers, letters: limits }: UnitContext,
   deliveries: readonly Delivery[],
   batch: Span,
-): Promise<UnitOutcome> {
+): Promise<{ readonly outcome: UnitOutcome; readonly tasks: number }> {
   const { client } = unit;
   const copies = firstCopies(deliveries); // N1
   const unknown = await rememberNew(
@@ -124,14 +143,12 @@ async function apply(
   );
   const arrived = copies.filter(({ id }) => unknown.has(id));
   const duplicates = deliveries.length - arrived.length;
-  if (arrived.length === 0) return { applied: 0, duplicates, parked: 0 };
+  if (arrived.length === 0) return { outcome: { applied: 0, duplicates, parked: 0 }, tasks: 0 };
 
   const parked = await lockParked(client, group, lanesOf(arrived)); // N2
-  const { handle, letters, marks } = putAside(arrived, parked);
-  if (letters.length > 0) await park(client, group, marks, letters);
-
-  const handlersOf = (type: string) => handlers.of(type);
-  for (const { statement, keys } of planLocks(handle, handlersOf)) await run(client, statement, [keys]); // N3
-  for (const call of planCalls(handle, handlersOf)) await makeCall(unit, call, group, batch); // N4
-  return { applied: handle.length, duplicates, parked: letters.length };
+  const sorted = putAside(arrived, parked);
+  const tasks =
+    sorted.letters.length > 0 ? await park(client, group, sorted, letterLimits(limits), unit.now) : 0;
+  await handleAll(unit, sorted.handle, handlers, group, batch); // N3, N4
+  return { outcome: { applied: sorted.handle.length, duplicates, parked: sorted.letters.length }, tasks };
 }

@@ -24,7 +24,7 @@ it('E6: what follows a refused event in its key waits behind it; the earlier and
     ['2', 'TypeError', 1],
     ['4', undefined, 0],
   ]);
-  expect(marks).toEqual([{ topic: 't', key: 'a', state: 'retrying' }]);
+  expect(marks).toEqual([{ topic: 't', key: 'a', state: 'retrying', eventId: '2' }]);
 });
 
 it('marks a key dead when its error is permanent, and marks no key twice', () => {
@@ -37,7 +37,7 @@ it('marks a key dead when its error is permanent, and marks no key twice', () =>
     ],
     parked,
   );
-  expect(marks).toEqual([{ topic: 't', key: 'a', state: 'dead' }]);
+  expect(marks).toEqual([{ topic: 't', key: 'a', state: 'dead', eventId: '1' }]);
   expect(letters).toHaveLength(3);
 });
 

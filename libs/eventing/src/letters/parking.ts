@@ -8,18 +8,17 @@
  */
 import type { EventEnvelope } from '@aura/contracts';
 import { kindOf } from '@aura/platform';
-import { isRefused, laneKey, type Delivery, type Lane } from '../consumer/delivery.js';
+import { isRefused, laneKey, type Delivery, type Lane, type RefusedDelivery } from '../consumer/delivery.js';
 import { errorRecord, type ErrorRecord } from './error-record.js';
 
-/**
- * 'dead': no attempt can succeed. 'retrying': it may (its attempts are not made yet: the key waits for an
- * operator).
- */
+/** 'retrying': a task tries its head again by itself. 'dead': it waits for an operator. */
 export type ParkedState = 'retrying' | 'dead';
 
 /** A key that stands still from now on. */
 export interface ParkedMark extends Lane {
   readonly state: ParkedState;
+  /** The event that failed: the key's first letter. */
+  readonly eventId: string;
 }
 
 export interface NewLetter {
@@ -45,7 +44,7 @@ export function putAside(deliveries: readonly Delivery[], parked: ReadonlySet<st
     const lane = laneKey(delivery.record);
     if (isRefused(delivery)) {
       letters.push({ delivery, error: errorRecord(delivery.refusal), attempts: 1 });
-      if (!still.has(lane)) marks.push({ ...laneOf(delivery), state: stateAfter(delivery.refusal) });
+      if (!still.has(lane)) marks.push(markOf(delivery));
       still.add(lane);
     } else if (still.has(lane)) letters.push({ delivery, error: undefined, attempts: 0 });
     else handle.push(delivery.event);
@@ -53,10 +52,11 @@ export function putAside(deliveries: readonly Delivery[], parked: ReadonlySet<st
   return { handle, letters, marks };
 }
 
-function laneOf({ record: { topic, key } }: Delivery): Lane {
-  return { topic, key };
+function markOf({ record: { topic, key }, id, refusal }: RefusedDelivery): ParkedMark {
+  return { topic, key, state: stateAfter(refusal), eventId: id };
 }
 
-function stateAfter(error: unknown): ParkedState {
+/** What can never succeed is not tried. */
+export function stateAfter(error: unknown): ParkedState {
   return kindOf(error) === 'terminal' ? 'dead' : 'retrying';
 }

@@ -8,7 +8,7 @@
  * O3 every list and every change has a bound.
  */
 import type { ErrorRecord } from '../letters/error-record.js';
-import type { ParkedKey } from '../letters/letter-store.js';
+import type { ParkedKey } from '../letters/letter-list.js';
 import type { ParkedState } from '../letters/parking.js';
 
 /** O1. */
