@@ -9,6 +9,12 @@ import type { Pool } from 'pg';
 import type { DataSource } from 'typeorm';
 import { Consumer, type ConsumerLimits, type ConsumerStatus } from './consumer/consumer.js';
 import type { Handlers } from './consumer/handlers.js';
+import type { LetterLimits } from './letters/letter-limits.js';
+import { totalsOf } from './letters/letter-list.js';
+import { DeadLetters } from './letters/letter-operations.js';
+import { letterMetrics, type LetterMetrics } from './letters/metrics.js';
+import { redriveTasks } from './letters/redrive-task.js';
+import { Redrive } from './letters/redrive.js';
 import { migrate } from './migrations/migrate.js';
 import { OutboxDays } from './outbox/days.js';
 import { keepSchemas } from './outbox/relay-store.js';
@@ -38,6 +44,7 @@ export interface EventingOptions {
    */
   readonly createTopics?: { readonly partitions: number };
   readonly limits?: ConsumerLimits;
+  readonly letters?: LetterLimits;
 }
 
 export interface EventingStatus {
@@ -57,12 +64,16 @@ export interface EventingStatus {
  */
 export class Eventing {
   readonly units: UnitsOfWork;
+  /** The service's dead letters, for operators. */
+  readonly letters: DeadLetters;
+  readonly #letterMetrics: LetterMetrics;
   readonly #pool: Pool;
   readonly #days: OutboxDays;
   readonly #relay: Relay;
   readonly #wakeUp: WakeUp;
   readonly #topics: Loop;
   #tasks: TaskRunner | undefined;
+  #redrives: TaskHandler | undefined;
   #consumer: Consumer | undefined;
   #topicsReady: boolean;
 
@@ -75,6 +86,13 @@ export class Eventing {
       contracts,
       clock,
       onCommitted: (written) => this.#onCommitted(written),
+    });
+    this.#letterMetrics = letterMetrics(options.service, () => totalsOf(this.#pool, options.service));
+    this.letters = new DeadLetters({
+      group: options.service,
+      units: this.units.context,
+      logger,
+      metrics: this.#letterMetrics,
     });
     this.#days = new OutboxDays({ pool: this.#pool, logger });
     this.#relay = new Relay({
@@ -104,16 +122,31 @@ export class Eventing {
   /** Starts publishing, and the tasks of `handlers`. */
   async run(handlers: readonly TaskHandler[]): Promise<void> {
     const { logger } = this.options;
-    this.#tasks = new TaskRunner({ handlers, units: this.units.context, pool: this.#pool, logger });
+    const all = this.#redrives ? [...handlers, this.#redrives] : handlers;
+    this.#tasks = new TaskRunner({ handlers: all, units: this.units.context, pool: this.#pool, logger });
     if (!this.#topicsReady) this.#topics.start();
     await this.#relay.start();
     this.#wakeUp.start();
     this.#tasks.start();
   }
 
-  /** Joins the service's group. Resolves at once: a log that is away is tried again, and seen in `status`. */
+  /** Joins the service's group, and tries its parked keys again. Resolves at once: a log that is away is tried again, and seen in `status`. */
   async consume(handlers: Handlers): Promise<void> {
-    const { service, log, registry, contracts, logger, limits } = this.options;
+    const { service, log, registry, contracts, logger, limits, letters } = this.options;
+    this.#redrives = redriveTasks(
+      new Redrive({
+        group: service,
+        log,
+        registry,
+        contracts,
+        handlers,
+        units: this.units.context,
+        logger,
+        metrics: this.#letterMetrics,
+        limits: letters,
+      }),
+    );
+    this.#tasks?.add(this.#redrives);
     this.#consumer = new Consumer({
       group: service,
       log,
@@ -123,6 +156,7 @@ export class Eventing {
       units: this.units.context,
       logger,
       ...(limits ? { limits } : {}),
+      ...(letters ? { letters } : {}),
     });
     await this.#consumer.start();
   }

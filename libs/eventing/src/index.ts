@@ -38,3 +38,6 @@ export {
 } from './consumer/handlers.js';
 export type { StalledPartition } from './consumer/ownership.js';
 export { listParked, type ParkedKey } from './letters/letter-list.js';
+export type { LetterLimits } from './letters/letter-limits.js';
+export { DeadLetters, NoSuchLetterError, type DeadLettersOptions } from './letters/letter-operations.js';
+export { LettersFullError, type LetterCap } from './letters/letters-full-error.js';

@@ -16,6 +16,8 @@ import type {
  */
 export class HandDrivenLog {
   readonly paused: string[] = [];
+  /** What `scan` finds; a test puts it there. */
+  readonly kept: LogRecord[] = [];
   /** What the log says this member holds; a test sets it. */
   held: readonly TopicPartition[] = [];
   /** Whether it counts this member among the living, and how often it was asked. */
@@ -29,13 +31,14 @@ export class HandDrivenLog {
 
   /** For `ConsumerOptions.log`. */
   get port(): EventLog {
-    const used: Pick<EventLog, 'kind' | 'subscribe' | 'bounds'> = {
+    const used: Pick<EventLog, 'kind' | 'subscribe' | 'bounds' | 'scan'> = {
       kind: 'postgres',
       subscribe: (options) => {
         this.#options = options;
         return Promise.resolve(this.#subscription());
       },
       bounds: () => Promise.resolve([...this.topicBounds]),
+      scan: (topic, partition, from, to) => this.#scan(topic, partition, from, to),
     };
     return used as EventLog;
   }
@@ -59,6 +62,12 @@ export class HandDrivenLog {
       return { topic, partition, records: group };
     });
     return this.options.onBatches(batches, { signal: signal ?? new AbortController().signal });
+  }
+
+  async *#scan(topic: string, partition: number, from: bigint, to: bigint): AsyncIterable<LogRecord> {
+    for (const record of this.kept)
+      if (record.topic === topic && record.partition === partition)
+        if (record.offset >= from && record.offset < to) yield await Promise.resolve(record);
   }
 
   #subscription(): Subscription {

@@ -15,7 +15,7 @@ import type { ErrorRecord } from './error-record.js';
 import { LettersFullError } from './letters-full-error.js';
 import type { LetterLimits } from './letter-limits.js';
 import type { NewLetter, ParkedMark, ParkedState, Sorted } from './parking.js';
-import { redriveTask } from './redrive-ticket.js';
+import { redriveTask } from './redrive-task.js';
 
 /**
  * A statement of its own, after the inbox insert (H13): its snapshot is taken when that insert no longer
@@ -99,6 +99,22 @@ const SET_STATE = statement(
   'parked_key_state',
   `update aura.parked_key set state = $4, task_id = $5
     where consumer_group = $1 and topic = $2 and key = $3`,
+);
+
+const FORGET_ATTEMPTS = statement(
+  'letter_forget_attempts',
+  `update aura.letter set attempts = 0
+    where id in (
+      select (select min(l.id) from aura.letter l
+               where l.consumer_group = $1 and l.topic = lane.topic and l.key = lane.key)
+        from unnest($2::text[], $3::text[]) as lane(topic, key))`,
+);
+
+const START_OVER = statement(
+  'parked_key_start_over',
+  `update aura.parked_key k set state = 'retrying', task_id = lane.task_id
+     from unnest($2::text[], $3::text[], $4::uuid[]) as lane(topic, key, task_id)
+    where k.consumer_group = $1 and k.topic = lane.topic and k.key = lane.key`,
 );
 
 /**
@@ -262,6 +278,21 @@ export async function setNextAttempt(
   taskId: string | undefined,
 ): Promise<void> {
   await run(db, SET_STATE, [group, topic, key, taskId ? 'retrying' : 'dead', taskId ?? null]);
+}
+
+/** The heads of these keys, whose marks are locked, get all their attempts again. */
+export async function forgetAttempts(db: Queryable, group: string, lanes: readonly Lane[]): Promise<void> {
+  await run(db, FORGET_ATTEMPTS, [group, lanes.map((l) => l.topic), lanes.map((l) => l.key)]);
+}
+
+/** Locked marks, each tried by its task of `taskIds` from now on. */
+export async function startOver(
+  db: Queryable,
+  group: string,
+  lanes: readonly Lane[],
+  taskIds: readonly string[],
+): Promise<void> {
+  await run(db, START_OVER, [group, lanes.map((l) => l.topic), lanes.map((l) => l.key), taskIds]);
 }
 
 /** JSON that `jsonb` takes whatever a stranger put in: a letter must not fail because of its own error. */

@@ -56,8 +56,11 @@ export interface LetterOperations {
   list(selection: LetterSelection, limit: number): Promise<readonly ParkedKey[]>;
   /** The letters of one key, in order. */
   show(topic: string, key: string, limit: number): Promise<readonly Letter[]>;
-  /** Tries the selected keys again, with all their attempts: in the background, as durable tasks. */
-  redrive(selection: LetterSelection, change: Change): Promise<LetterCount>;
+  /**
+   * Tries the selected keys again, with all their attempts: in the background, as durable tasks. `limit`:
+   * most keys; default 100,000.
+   */
+  redrive(selection: LetterSelection, change: Change, limit?: number): Promise<LetterCount>;
   /** Gives one event up for good: its letter goes, what waits behind it goes on. */
   discard(topic: string, key: string, eventId: string, change: Change): Promise<LetterCount>;
 }

@@ -43,11 +43,12 @@ class LostTaskError extends Error {}
 
 /** Runs the tasks of one service in this process. Any number of replicas may run beside it. */
 export class TaskRunner {
-  readonly #handlers: ReadonlyMap<string, TaskHandler>;
+  readonly #handlers: Map<string, TaskHandler>;
   readonly #running = new Map<string, Running>();
   readonly #loop: Loop;
   readonly #renewals: Loop;
   readonly #leaseMs: number;
+  #started = false;
 
   constructor(private readonly options: TaskRunnerOptions) {
     this.#handlers = new Map(options.handlers.map((h) => [h.kind, h]));
@@ -66,9 +67,18 @@ export class TaskRunner {
   }
 
   start(): void {
+    this.#started = true;
     if (this.#handlers.size === 0) return;
     this.#loop.start();
     this.#renewals.start();
+  }
+
+  /** One more kind, from now on: for what can't be handled before the service has said how. */
+  add(handler: TaskHandler): void {
+    this.#handlers.set(handler.kind, handler);
+    if (!this.#started) return;
+    this.start();
+    this.#loop.nudge();
   }
 
   /** A commit of this process has scheduled tasks, or time has passed: look at once. */

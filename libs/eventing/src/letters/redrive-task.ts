@@ -1,6 +1,8 @@
 import type { LogRecord } from '@aura/event-log';
 import type { Lane } from '../consumer/delivery.js';
+import type { TaskHandler } from '../tasks/task.js';
 import type { TaskRow } from '../tasks/task-store.js';
+import type { Redrive } from './redrive.js';
 
 /** The kind of the tasks that try a parked key again. */
 export const REDRIVE_KIND = 'aura.redrive';
@@ -22,5 +24,17 @@ export function redriveTask(
     correlationId: undefined,
     causationId: undefined,
     trace: { ...(traceparent ? { traceparent } : {}), ...(tracestate ? { tracestate } : {}) },
+  };
+}
+
+/** Runs these tasks. None ever fails as a task: its failures are counted at the letter (redrive.ts, R6, R7). */
+export function redriveTasks(redrive: Redrive): TaskHandler<Lane> {
+  return {
+    kind: REDRIVE_KIND,
+    maxAttempts: Number.MAX_SAFE_INTEGER,
+    async run({ id, payload, attempt }, signal) {
+      await redrive.run({ lane: payload, taskId: id, starts: attempt }, signal);
+      return () => Promise.resolve();
+    },
   };
 }
