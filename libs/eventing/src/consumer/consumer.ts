@@ -22,6 +22,7 @@ import type {
 } from '@aura/event-log';
 import { InvariantError, Loop, type Logger } from '@aura/platform';
 import { randomUUID } from 'node:crypto';
+import type { LetterLimits } from '../letters/letter-limits.js';
 import { backoffMs } from '../tasks/task.js';
 import type { UnitOfWorkContext } from '../unit-of-work/unit-of-work.js';
 import { Deliveries } from './deliveries.js';
@@ -73,6 +74,7 @@ export interface ConsumerOptions {
   /** Names this process in `consumer_offset.owner`. Default: random. */
   readonly instance?: string;
   readonly limits?: ConsumerLimits;
+  readonly letters?: LetterLimits;
 }
 
 /** For readiness and for people. */
@@ -293,11 +295,12 @@ export class Consumer {
   }
 
   #deliveries(epochs: ReadonlyMap<string, bigint>, progress: Progress, signal: AbortSignal): Deliveries {
-    const { group, handlers, units, logger } = this.options;
+    const { group, handlers, units, logger, letters } = this.options;
     const context = {
       group,
       handlers,
       units,
+      letters,
       logger,
       metrics: this.#metrics,
       backoff: this.#backoff,
