@@ -2,12 +2,12 @@
  * Pure: how many letters the next step of a redrive takes.
  *
  * R1 a step that failed is narrowed down to the letter that fails, in order: what stands before it goes
- *    through for good, in about 2 log2(n) steps;
- * R2 once the suspects are through, steps are as large as before.
+ *    through for good, in about log2(n) steps;
+ * R2 the head has failed before: it is tried alone. Once the suspects are through, steps are large.
  */
 export class StepSize {
   /** Letters at the head of the queue among which one is known to fail. */
-  #suspects = 0;
+  #suspects = 1;
 
   /** `most`: letters of one step. */
   constructor(private readonly most: number) {}
