@@ -1,0 +1,75 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { addDeadLetters } from './commands/dead-letters.mjs';
+import { addDoctor } from './commands/doctor.mjs';
+import { addGroups } from './commands/groups.mjs';
+import { addRelay } from './commands/relay.mjs';
+import { addReplay } from './commands/replay.mjs';
+import { addTopics } from './commands/topics.mjs';
+import { EXIT } from './exit-codes.mjs';
+
+/**
+ * The whole command line. Nothing is done while it is read: `act` gets what was asked.
+ *
+ * @param {(handler: (context: any) => Promise<number | void>, asked: {
+ *   args: string[]; options: any; many: boolean }) => Promise<void>} act
+ */
+export function auraProgram(act) {
+  const program = new Command('aura')
+    .description('What an operator asks of running services, through their admin API.')
+    .usage('COMMAND [options]   (as npm script: npm run aura -- COMMAND [options])')
+    .configureHelp({ showGlobalOptions: false, sortSubcommands: false })
+    .showSuggestionAfterError(true)
+    .addHelpText('after', examples(['doctor', 'dead-letters list', 'groups list --service orders --json']))
+    .addHelpText('after', WHERE);
+  const kit = {
+    act:
+      (handler, { many = false } = {}) =>
+      (...given) => {
+        const command = given.at(-1);
+        return act(handler, { args: command.args, options: command.opts(), many });
+      },
+    asking,
+    changing,
+    examples,
+  };
+  for (const add of [addDoctor, addDeadLetters, addGroups, addRelay, addReplay, addTopics]) add(program, kit);
+  prepare(program);
+  return program;
+}
+
+const WHERE = `
+Services: --url, or AURA_SERVICES=name=url,... or those of the running demo.
+Key: AURA_SERVICE_TOKEN_SECRET (or _FILE), or the demo's. Who: AURA_OPERATOR, or your user name.
+Exit codes: ${EXIT.fine} fine, ${EXIT.failed} failed, ${EXIT.usage} wrong usage, ${EXIT.alarm} the doctor found an alarm.`;
+
+/** Mistakes end in `run` with the exit code for wrong usage, not in the process. */
+function prepare(command) {
+  command.exitOverride().helpOption('-h, --help', 'this page, with examples').helpCommand(false);
+  for (const each of command.commands) prepare(each);
+}
+
+/** The options of every command. */
+function asking(command, { many = false } = {}) {
+  return command
+    .option('--service <name>', many ? 'one service, or all (the default)' : 'which service')
+    .option('--url <url>', 'where that service is, instead of looking it up')
+    .option('--timeout <seconds>', 'longest wait for an answer', seconds, 30)
+    .option('--json', 'print one JSON document', false);
+}
+
+/** The options of every change. */
+function changing(command) {
+  return asking(command)
+    .option('--reason <words>', 'why; it is kept with the change')
+    .option('--dry-run', 'say what would be changed, and change nothing', false);
+}
+
+function examples(commands) {
+  return ['', 'Examples:', ...commands.map((each) => `  npm run aura -- ${each}`)].join('\n');
+}
+
+function seconds(text) {
+  const value = Number(text);
+  if (Number.isFinite(value) && value > 0 && value <= 600) return value;
+  throw new InvalidArgumentError('Give seconds, up to 600.');
+}
