@@ -16,5 +16,7 @@ export interface SchemaRegistry {
   register(subject: string, schema: AvroSchema): Promise<number>;
   /** The schema of an id. Ids never change their meaning: callers may cache for ever. */
   schemaById(id: number): Promise<AvroSchema>;
+  /** Rejects with `TransientError` when the registry does not answer within `timeoutMs`. For readiness. */
+  ping(timeoutMs: number): Promise<void>;
   close(): Promise<void>;
 }

@@ -102,4 +102,14 @@ describe('ConfluentRegistry', () => {
     });
     await expect(registry.register('s', schema)).rejects.toThrow(SchemaRefusedError);
   });
+
+  it.each([
+    ['an error of the server', { 'GET /config': [[500, { error_code: 50001, message: 'x' }] as const] }],
+    ['silence', {}],
+    ['a refused password', { 'GET /config': [[401, { error_code: 401, message: 'x' }] as const] }],
+  ])('a ping tells of %s, as transient, and does not try again', async (_, answers) => {
+    const registry = await answering(answers);
+    expect(kindOf(await registry.ping(100).catch((error: unknown) => error))).toBe('transient');
+    expect(asked).toEqual(['GET /config']);
+  });
 });

@@ -135,4 +135,10 @@ describe('a registry that is away', () => {
       await admin.end();
     }
   });
+
+  it('a ping of a database that is away is transient', async () => {
+    const away = new PostgresRegistry({ database: 'postgres://nobody@127.0.0.1:1/none' });
+    expect(kindOf(await away.ping(2_000).catch((error: unknown) => error))).toBe('transient');
+    await away.close();
+  });
 });

@@ -38,6 +38,10 @@ describe.each(ADAPTERS)('$kind registry', ({ make, skip }) => {
     });
     afterAll(async () => server.drop());
 
+    it('answers a ping', async () => {
+      await expect(registry.ping(5_000)).resolves.toBeUndefined();
+    });
+
     it('gives a schema back whole: logical types, defaults, attributes', async () => {
       const subject = uniqueName();
       const schema = record(subject);

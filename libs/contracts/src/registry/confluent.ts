@@ -47,7 +47,10 @@ export class ConfluentRegistry implements SchemaRegistry {
     registerSchema: (subject, schema) => this.#register(subject, schema),
   });
 
+  readonly #ping: (timeoutMs: number) => Promise<Response>;
+
   constructor({ url, auth, timeoutMs = 5_000 }: ConfluentRegistryOptions) {
+    this.#ping = pinging(url, auth);
     this.#client = new confluent.SchemaRegistry({
       host: url,
       ...(auth ? { auth } : {}),
@@ -69,6 +72,16 @@ export class ConfluentRegistry implements SchemaRegistry {
 
   schemaById(id: number): Promise<AvroSchema> {
     return this.#cache.schemaById(id);
+  }
+
+  async ping(timeoutMs: number): Promise<void> {
+    let answer: Response;
+    try {
+      answer = await this.#ping(timeoutMs);
+    } catch (cause) {
+      throw new TransientError(`the schema registry did not answer within ${timeoutMs} ms`, { cause });
+    }
+    if (!answer.ok) throw new TransientError(`the schema registry answers with status ${answer.status}`);
   }
 
   async close(): Promise<void> {}
@@ -149,6 +162,19 @@ export class ConfluentRegistry implements SchemaRegistry {
       schemas.push(parse((await this.#api.Subject.version({ subject, version })).data().schema));
     return schemas;
   }
+}
+
+/** The level for all subjects: small, and read from where the schemas are. The client would try three times. */
+function pinging(url: string, auth: ConfluentRegistryOptions['auth']) {
+  const address = `${url.replace(/\/$/, '')}/config`;
+  const headers: Record<string, string> = auth
+    ? { authorization: `Basic ${Buffer.from(`${auth.username}:${auth.password}`).toString('base64')}` }
+    : {};
+  return async (timeoutMs: number): Promise<Response> => {
+    const answer = await fetch(address, { headers, signal: AbortSignal.timeout(timeoutMs) });
+    await answer.arrayBuffer(); // the connection is free again only then
+    return answer;
+  };
 }
 
 function parse(text: string): AvroSchema {

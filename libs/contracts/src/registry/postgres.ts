@@ -52,6 +52,8 @@ const FIND_SCHEMA = statement(
   'select definition from aura_registry.schema where id = $1',
 );
 
+const PING = statement('registry_ping', 'select 1');
+
 export interface PostgresRegistryOptions {
   /** A pool of the caller's, left open by `close`; or an address, for a small pool of its own. */
   readonly database: Pool | string;
@@ -80,6 +82,19 @@ export class PostgresRegistry implements SchemaRegistry {
 
   schemaById(id: number): Promise<AvroSchema> {
     return this.#cache.schemaById(id);
+  }
+
+  async ping(timeoutMs: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const words = `the registry's database did not answer within ${timeoutMs} ms`;
+      timer = setTimeout(() => reject(new TransientError(words)), timeoutMs);
+    });
+    try {
+      await Promise.race([answering('the registry was asked', () => run(this.#pool, PING)), late]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   async close(): Promise<void> {

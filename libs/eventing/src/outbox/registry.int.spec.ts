@@ -25,6 +25,7 @@ describe('H35', () => {
     const registry: SchemaRegistry = {
       register: (subject, schema) => current.register(subject, schema),
       schemaById: (id) => current.schemaById(id),
+      ping: () => Promise.resolve(),
       close: () => Promise.resolve(),
     };
     const relay = kit.relay({ registry, nowMs: () => nowMs });
