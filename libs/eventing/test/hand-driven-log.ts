@@ -4,11 +4,15 @@ import type {
   LogRecord,
   NewRecord,
   PartitionBounds,
+  PartitionOffset,
   Position,
   SubscribeOptions,
   Subscription,
   TopicPartition,
 } from '@aura/event-log';
+
+/** Where each partition ends, by what was delivered of it: tests have topics of their own. */
+const ends = new Map<string, bigint>();
 
 /**
  * A log whose deliveries the test makes by itself: for two members that both believe, for crashes at a
@@ -25,8 +29,11 @@ export class HandDrivenLog {
   asked = 0;
   /** What the member has moved by itself and then let go on, in order. */
   readonly moved: string[] = [];
+  /** What the log knows of the group: partitions it knows nothing of are left out. */
+  committed: readonly PartitionOffset[] = [];
   #options: SubscribeOptions | undefined;
 
+  /** Ends grow by themselves with what is delivered, for every hand-driven log of the topic: it is one log. */
   constructor(private readonly topicBounds: readonly PartitionBounds[]) {}
 
   /** For `ConsumerOptions.log`. */
@@ -37,7 +44,14 @@ export class HandDrivenLog {
         this.#options = options;
         return Promise.resolve(this.#subscription());
       },
-      bounds: () => Promise.resolve([...this.topicBounds]),
+      bounds: (topic) =>
+        Promise.resolve(
+          this.topicBounds.map(({ partition, first, end }) => {
+            const delivered = ends.get(`${topic}/${partition}`) ?? 0n;
+            return { partition, first, end: delivered > end ? delivered : end };
+          }),
+        ),
+      groupOffsets: () => Promise.resolve([...this.committed]),
       scan: (topic, partition, from, to) => this.#scan(topic, partition, from, to),
     };
     return used as EventLog;
@@ -57,6 +71,10 @@ export class HandDrivenLog {
   /** One delivery; where the partitions stand after it. */
   deliver(records: readonly LogRecord[], signal?: DeliveryContext['signal']): Promise<readonly Position[]> {
     const partitions = Map.groupBy(records, (record) => record.partition);
+    for (const { topic, partition, offset } of records) {
+      const place = `${topic}/${partition}`;
+      if (offset >= (ends.get(place) ?? 0n)) ends.set(place, offset + 1n);
+    }
     const batches = [...partitions.values()].map((group) => {
       const { topic, partition } = group[0] as LogRecord;
       return { topic, partition, records: group };
@@ -68,6 +86,17 @@ export class HandDrivenLog {
     for (const record of this.kept)
       if (record.topic === topic && record.partition === partition)
         if (record.offset >= from && record.offset < to) yield await Promise.resolve(record);
+  }
+
+  /** Delivers again what is not done, as a log does, for as long as something moves. */
+  async deliverAll(records: readonly LogRecord[], signal?: AbortSignal): Promise<void> {
+    for (let left = records; left.length > 0 && !signal?.aborted;) {
+      const moved = await this.deliver(left, signal);
+      const next = new Map(moved.map(({ partition, offset }) => [partition, offset]));
+      const rest = left.filter(({ partition, offset }) => offset >= (next.get(partition) ?? 0n));
+      if (rest.length === left.length) return;
+      left = rest;
+    }
   }
 
   #subscription(): Subscription {

@@ -8,42 +8,44 @@
  * M3 what no handler wants is dropped before the database; its offsets are saved with the next unit, or a
  *    little later;
  * M4 a partition that can't go on is shown as stalled, never moved; the others flow;
- * M5 one whose epoch somebody else raised is taken again while the log says that it is ours (retaking.ts).
+ * M5 it comes back through one door (retaking.ts): by itself where what holds it passes or somebody else has
+ *    raised its epoch, and otherwise when an operator acts, which raises its epoch.
  */
-import { HEADER, type Contracts, type SchemaRegistry } from '@aura/contracts';
+import type { Contracts, SchemaRegistry } from '@aura/contracts';
 import type {
   Batch,
   DeliveryContext,
   EventLog,
-  LogRecord,
   Position,
+  SubscribeOptions,
   Subscription,
   TopicPartition,
 } from '@aura/event-log';
-import { InvariantError, Loop, type Logger } from '@aura/platform';
+import { InvariantError, type Logger } from '@aura/platform';
 import { randomUUID } from 'node:crypto';
 import type { LetterLimits } from '../letters/letter-limits.js';
-import { backoffMs } from '../tasks/task.js';
 import type { UnitOfWorkContext } from '../unit-of-work/unit-of-work.js';
-import { Deliveries } from './deliveries.js';
-import type { Delivery } from './delivery.js';
-import { finishByHalves, Progress } from './halving.js';
+import { Arrivals } from './arrivals.js';
+import { Assignment } from './assignment.js';
+import { GroupPausedError, type GroupPause } from './group-pause.js';
+import { GroupWatch } from './group-watch.js';
 import type { Handlers } from './handlers.js';
 import { InboxUpkeep } from './inbox-upkeep.js';
+import type { MassFailureLimits } from './mass-failure.js';
+import { MassPause } from './mass-pause.js';
 import { consumerMetrics, type ConsumerMetrics } from './metrics.js';
+import type { OwnedPosition } from './offsets.js';
 import {
-  knownPartitions,
-  releasePartitions,
-  savePositions,
-  StaleOwnerError,
-  takePartitions,
-  type OwnedPosition,
-} from './offsets.js';
-import { keyOf, Ownership, type StalledPartition } from './ownership.js';
-import { pause } from './pause.js';
-import { readRecord } from './reading.js';
+  keyOf,
+  Ownership,
+  type Assigned,
+  type PartitionLag,
+  type RereadPartition,
+  type StalledPartition,
+} from './ownership.js';
 import { Retaking } from './retaking.js';
-import { transact } from './transact.js';
+
+const DEFAULT_MAX_EVENTS = 500;
 
 export interface ConsumerLimits {
   /** Events of one unit. Default 500. */
@@ -57,8 +59,15 @@ export interface ConsumerLimits {
    */
   readonly maxBackoffMs?: number;
   readonly initialBackoffMs?: number;
-  /** How long positions of records that nobody wants may stay unsaved (ms). Default 5,000. */
+  /**
+   * How long positions of records that nobody wants may stay unsaved, and what an operator changes unseen
+   * where nothing arrives (ms). Default 5,000.
+   */
   readonly saveSkippedMs?: number;
+  /** At which start an event is parked that ended its processes while it was handled alone. Default 3. */
+  readonly maxStarts?: number;
+  /** When failing keys pause the group instead of being parked. */
+  readonly massFailure?: MassFailureLimits;
 }
 
 export interface ConsumerOptions {
@@ -71,7 +80,7 @@ export interface ConsumerOptions {
   /** Its pool sets `lock_timeout` and `statement_timeout`: they bound a unit's time. */
   readonly units: UnitOfWorkContext;
   readonly logger: Logger;
-  /** Names this process in `consumer_offset.owner`. Default: random. */
+  /** What people know this process by in `consumer_offset.owner`; a random part is added. Default: none. */
   readonly instance?: string;
   readonly limits?: ConsumerLimits;
   readonly letters?: LetterLimits;
@@ -83,10 +92,16 @@ export interface ConsumerStatus {
   /** Part of its group, with a living loop. */
   readonly running: boolean;
   /**
-   * Assigned partitions that stand still, with the reason: until somebody acts, or, for a `StaleOwnerError`,
-   * until the partition is taken again or revoked.
+   * Assigned partitions that stand still, with the reason: until somebody acts, or, where `comesBack(error)`,
+   * until they are tried again or revoked.
    */
   readonly stalledPartitions: readonly StalledPartition[];
+  /** Undefined while the group runs, as far as this member has seen. */
+  readonly paused: GroupPause | undefined;
+  /** What is read again because the database went back (E10). */
+  readonly rereading: readonly RereadPartition[];
+  /** As far as it is known without asking the log. */
+  readonly lags: readonly PartitionLag[];
   /** Of the last failed unit, until one goes through. */
   readonly lastError: Error | undefined;
 }
@@ -102,39 +117,61 @@ export class Consumer {
   readonly #ownership = new Ownership();
   readonly #metrics: ConsumerMetrics;
   readonly #upkeep: InboxUpkeep;
-  readonly #saver: Loop;
+  readonly #assignment: Assignment;
+  readonly #massPause: MassPause;
+  readonly #arrivals: Arrivals;
+  readonly #watch: GroupWatch;
   readonly #retaking: Retaking;
-  readonly #instance: string;
-  readonly #backoff: { initialBackoffMs: number; maxBackoffMs: number };
   #joining: Promise<Subscription> | undefined;
   #subscription: Subscription | undefined;
   #lastError: Error | undefined;
 
   constructor(private readonly options: ConsumerOptions) {
-    const { group, units, logger, limits } = options;
-    this.#instance = options.instance ?? randomUUID();
-    this.#metrics = consumerMetrics(group);
-    this.#upkeep = new InboxUpkeep(units, logger);
-    this.#backoff = {
-      initialBackoffMs: limits?.initialBackoffMs ?? 100,
-      maxBackoffMs: limits?.maxBackoffMs ?? 10_000,
+    const { group, units, logger, limits = {} } = options;
+    const ownership = this.#ownership;
+    const backoff = {
+      initialBackoffMs: limits.initialBackoffMs ?? 100,
+      maxBackoffMs: limits.maxBackoffMs ?? 10_000,
     };
+    const onStandstill = this.#onStandstill.bind(this);
+    this.#metrics = consumerMetrics(group, () => this.status());
+    this.#upkeep = new InboxUpkeep(units, logger);
+    this.#assignment = new Assignment({
+      ...options,
+      owner: [options.instance, randomUUID()].filter(Boolean).join('/'),
+      unitRecords: limits.maxEvents ?? DEFAULT_MAX_EVENTS,
+    });
+    this.#massPause = new MassPause({
+      group,
+      units,
+      logger,
+      ...(limits.massFailure ? { limits: limits.massFailure } : {}),
+    });
+    this.#arrivals = new Arrivals({
+      ...options,
+      ownership,
+      backoff,
+      metrics: this.#metrics,
+      massPause: this.#massPause,
+      maxStarts: limits.maxStarts ?? 3,
+      onOutcome: (error) => this.#noteOutcome(error),
+      onStandstill,
+    });
     this.#retaking = new Retaking({
       group,
       logger,
-      ownership: this.#ownership,
-      backoff: this.#backoff,
+      ownership,
+      backoff,
       subscription: () => this.#subscription,
       take: (partitions) => this.#take(partitions),
     });
-    this.#saver = new Loop({
-      name: `consumer positions of ${group}`,
-      idleMs: limits?.saveSkippedMs ?? 5_000,
-      round: async () => {
-        await this.#saveSkipped();
-        return 'wait';
-      },
-      onError: (err) => logger.warn({ err, group }, 'consumer: positions not saved yet, trying again'),
+    this.#watch = new GroupWatch({
+      group,
+      units,
+      logger,
+      ownership,
+      everyMs: limits.saveSkippedMs ?? 5_000,
+      onLost: onStandstill,
     });
   }
 
@@ -146,11 +183,16 @@ export class Consumer {
     if (topics.length === 0) return;
     if (this.#subscription)
       throw new InvariantError(`the consumer of ${this.options.group} was started twice`);
-    const { limits, logger, group } = this.options;
     this.#upkeep.start();
-    this.#saver.start();
+    this.#watch.start();
     this.#retaking.start();
-    this.#joining = this.options.log.subscribe({
+    this.#joining = this.options.log.subscribe(this.#subscribing(topics));
+    this.#subscription = await this.#joining;
+  }
+
+  #subscribing(topics: readonly string[]): SubscribeOptions {
+    const { group, limits, logger } = this.options;
+    return {
       group,
       topics,
       onAssigned: (partitions) => this.#onAssigned(partitions),
@@ -164,11 +206,10 @@ export class Consumer {
         this.#lastError = err;
         logger.warn({ err, group }, 'consumer: the log is in trouble, it goes on by itself');
       },
-      maxRecords: limits?.maxEvents ?? 500,
+      maxRecords: limits?.maxEvents ?? DEFAULT_MAX_EVENTS,
       maxBytes: limits?.maxBytes ?? 4 * 1024 * 1024,
       ...(limits?.sessionTimeoutMs ? { sessionTimeoutMs: limits.sessionTimeoutMs } : {}),
-    });
-    this.#subscription = await this.#joining;
+    };
   }
 
   /** Stops fetching, finishes the unit under way, releases the partitions, leaves the group. Idempotent. */
@@ -177,143 +218,64 @@ export class Consumer {
     const subscription = await this.#joining?.catch(() => undefined);
     await this.#retaking.stop(); // first: what is being given back must not be taken again
     await subscription?.stop();
-    await this.#saver.stop();
+    await this.#watch.stop();
+    this.#metrics.close();
     await this.#upkeep.stop();
   }
 
   status(): ConsumerStatus {
+    const stalledPartitions = this.#ownership.stalled();
     return {
       assigned: this.#ownership.assigned(),
       running: this.#subscription?.healthy() ?? false,
-      stalledPartitions: this.#ownership.stalled(),
+      stalledPartitions,
+      paused: stalledPartitions.map(({ error }) => error).find(isPaused)?.pause,
+      rereading: this.#ownership.rereading(),
+      lags: this.#ownership.lags(),
       lastError: this.#lastError,
     };
   }
 
-  /** M1, M2. Rejects while the database is away: the log asks again, and delivers nothing meanwhile. */
+  /** An operator has changed the group through this process: sees it now instead of a little later. */
+  nudge(): void {
+    this.#watch.nudge();
+  }
+
+  /** M1, M2. Rejects while database or log are away: the log asks again, and delivers nothing meanwhile. */
   async #onAssigned(partitions: readonly TopicPartition[]): Promise<readonly Position[]> {
     const { group, logger } = this.options;
     await this.#upkeep.ready();
-    const owned = await this.#take(partitions);
-    this.#ownership.take(owned);
-    logger.info({ group, partitions: owned.length }, 'consumer: partitions assigned');
-    return owned;
+    const assigned = await this.#take(partitions);
+    this.#ownership.take(assigned);
+    logger.info({ group, partitions: assigned.length }, 'consumer: partitions assigned');
+    return assigned.filter(({ standing }) => standing === undefined);
   }
 
   /** M2. In the database only. */
-  async #take(partitions: readonly TopicPartition[]): Promise<OwnedPosition[]> {
-    const { units, group } = this.options;
-    const starts = await this.#starts(partitions);
-    return transact(units, `the assignment of partitions to ${group}`, (client) =>
-      takePartitions(client, group, this.#instance, starts),
-    );
-  }
-
-  /**
-   * Where each would start if the group has no row for it: a new group, a new topic, or a partition that
-   * was added.
-   */
-  async #starts(partitions: readonly TopicPartition[]): Promise<Position[]> {
-    const { units, group, log, logger } = this.options;
-    const topics = [...new Set(partitions.map(({ topic }) => topic))];
-    const rows = await transact(units, `a look at the offsets of ${group}`, (client) =>
-      knownPartitions(client, group, topics),
-    );
-    const known = new Set(rows.map(keyOf));
-    const firsts = new Map<string, bigint>();
-    for (const topic of topics) {
-      if (partitions.every((p) => p.topic !== topic || known.has(keyOf(p)))) continue;
-      for (const { partition, first } of await this.options.log.bounds(topic))
-        firsts.set(keyOf({ topic, partition }), first);
-      logger.info({ group, topic, log: log.kind }, 'consumer: new here, starts at the first record kept');
-    }
-    return partitions.map((p) => ({ ...p, offset: firsts.get(keyOf(p)) ?? 0n }));
+  async #take(partitions: readonly TopicPartition[]): Promise<Assigned[]> {
+    const wasPaused = this.status().paused !== undefined;
+    const assigned = await this.#assignment.take(partitions);
+    if (wasPaused && !assigned.some(({ standing }) => isPaused(standing))) this.#massPause.forget();
+    return assigned;
   }
 
   async #onRevoked(partitions: readonly TopicPartition[], clean: boolean): Promise<void> {
-    const { units, group, logger } = this.options;
+    const { group, logger } = this.options;
     const owned = this.#ownership.drop(partitions);
     if (!clean || owned.length === 0) return;
-    await transact(units, `the release of partitions of ${group}`, (client) =>
-      releasePartitions(client, group, owned),
-    ).catch((err: unknown) => {
+    await this.#assignment.release(owned).catch((err: unknown) => {
       // Not marked as released: their next owner will be careful, which is all that is lost.
       logger.warn({ err, group }, 'consumer: partitions given back without a mark');
     });
   }
 
+  /** M4. Stalled, or another owner's by now: nothing of it is done, nor is it delivered in a busy loop. */
   async #onBatches(batches: readonly Batch[], { signal }: DeliveryContext): Promise<readonly Position[]> {
     const epochs = this.#ownership.epochs();
     const mine = batches.filter((batch) => epochs.has(keyOf(batch)));
-    // M4. Stalled, or another owner's by now: nothing of it is done, and it must not be delivered in a busy
-    // loop.
     if (mine.length < batches.length)
       this.#subscription?.pause(batches.filter((batch) => !epochs.has(keyOf(batch))));
-    const progress = new Progress(mine);
-    const wanted = this.#drop(mine, progress);
-    const deliveries = await this.#read(wanted, signal);
-    if (!signal.aborted) await finishByHalves(deliveries, this.#deliveries(epochs, progress, signal));
-    const positions = progress.positions();
-    this.#ownership.reached(positions.map((position) => ownedUnder(position, epochs)));
-    return positions;
-  }
-
-  /** M3. What some handler wants, in arrival order; the rest is finished. */
-  #drop(batches: readonly Batch[], progress: Progress): LogRecord[] {
-    const { handlers } = this.options;
-    const wanted: LogRecord[] = [];
-    const skipped: LogRecord[] = [];
-    for (const { records } of batches)
-      for (const record of records) {
-        const takers = handlers.of(record.headers[HEADER.type] ?? '');
-        (takers.length > 0 ? wanted : skipped).push(record);
-      }
-    progress.finish(skipped);
-    this.#metrics.skipped(skipped.length);
-    return wanted;
-  }
-
-  /**
-   * Up to the first record whose schema can't be asked for now: what stands before it goes first. Waits
-   * where nothing does.
-   */
-  async #read(wanted: readonly LogRecord[], signal: AbortSignal): Promise<Delivery[]> {
-    const { units, logger, group } = this.options;
-    const deliveries: Delivery[] = [];
-    for (let failures = 1; ; failures++)
-      try {
-        for (const record of wanted)
-          deliveries.push(await readRecord(this.options, record, units.clock.now()));
-        return deliveries;
-      } catch (err) {
-        this.#noteOutcome(err);
-        if (deliveries.length > 0 || signal.aborted) return deliveries;
-        const afterMs = backoffMs(failures, Math.random(), this.#backoff);
-        logger.warn({ err, group, afterMs }, 'consumer: a schema can’t be asked for now, waiting');
-        await pause(afterMs, signal);
-      }
-  }
-
-  #deliveries(epochs: ReadonlyMap<string, bigint>, progress: Progress, signal: AbortSignal): Deliveries {
-    const { group, handlers, units, logger, letters } = this.options;
-    const context = {
-      group,
-      handlers,
-      units,
-      letters,
-      logger,
-      metrics: this.#metrics,
-      backoff: this.#backoff,
-      owned: (position: Position) => ownedUnder(position, epochs),
-      onSaved: this.#ownership.saved.bind(this.#ownership),
-      onOutcome: (error: unknown) => this.#noteOutcome(error),
-      onStale: (error: StaleOwnerError) =>
-        this.#lose(
-          error,
-          error.partitions.map((partition) => ownedUnder({ ...partition, offset: 0n }, epochs)),
-        ),
-    };
-    return new Deliveries(context, progress, signal);
+    return this.#arrivals.handle(mine, epochs, signal);
   }
 
   #noteOutcome(error: unknown): void {
@@ -323,33 +285,16 @@ export class Consumer {
         : new Error('not an Error was thrown', { cause: error });
   }
 
-  async #saveSkipped(): Promise<void> {
-    const { units, group } = this.options;
-    const positions = this.#ownership.unsaved();
-    if (positions.length === 0) return;
-    try {
-      await transact(units, `positions of ${group}`, (client) => savePositions(client, group, positions));
-      this.#ownership.saved(positions);
-    } catch (error) {
-      if (!(error instanceof StaleOwnerError)) throw error;
-      const lost = new Set(error.partitions.map(keyOf));
-      this.#lose(
-        error,
-        positions.filter((position) => lost.has(keyOf(position))),
-      );
-    }
-  }
-
-  /** M5. Each stands still, unless it has been taken anew since. */
-  #lose(error: StaleOwnerError, lost: readonly OwnedPosition[]): void {
+  /** M4, M5. Each stands still, unless it has been taken anew since. */
+  #onStandstill(error: Error, positions: readonly OwnedPosition[]): void {
     const { logger, group } = this.options;
-    for (const { topic, partition, epoch } of lost) this.#ownership.stall({ topic, partition }, error, epoch);
-    logger.warn({ err: error, group }, 'consumer: another member owns these partitions');
+    for (const { topic, partition, epoch } of positions)
+      this.#ownership.stall({ topic, partition }, error, epoch);
+    logger.warn({ err: error, group, partitions: positions.length }, 'consumer: partitions stand still');
     this.#retaking.nudge();
   }
 }
 
-/** A position under the epoch that its unit runs under; none is 0: nothing is saved for it. */
-function ownedUnder(position: Position, epochs: ReadonlyMap<string, bigint>): OwnedPosition {
-  return { ...position, epoch: epochs.get(keyOf(position)) ?? 0n };
+function isPaused(error: Error | undefined): error is GroupPausedError {
+  return error instanceof GroupPausedError;
 }

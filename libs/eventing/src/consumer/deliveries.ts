@@ -5,12 +5,16 @@
  *    parked (E6);
  * D2 nothing is parked while the database does not answer, nor for a conflict or a passing fault at the
  *    first try: wait with capped back-off and full jitter, and do it again (E5);
- * D3 a stale epoch ends everything at once: these records are another owner's.
+ * D3 a stale epoch ends everything at once: these records are another owner's;
+ * D4 so does what holds partitions back (no room for letters, a paused group): nothing is parked, positions
+ *    stay.
  */
 import type { Position } from '@aura/event-log';
 import { kindOf, type Logger } from '@aura/platform';
 import { backoffMs } from '../tasks/task.js';
-import { isRefused, type Delivery } from './delivery.js';
+import { LettersFullError } from '../letters/letters-full-error.js';
+import { isRefused, lanesOf, laneKey, type Delivery, type RefusedDelivery } from './delivery.js';
+import { GroupPausedError } from './group-pause.js';
 import type { Piecework, Progress, Verdict } from './halving.js';
 import type { ConsumerMetrics } from './metrics.js';
 import { StaleOwnerError, type OwnedPosition } from './offsets.js';
@@ -33,7 +37,12 @@ export interface DeliveriesContext extends UnitContext {
   owned(position: Position): OwnedPosition;
   /** Undefined: a unit went through. */
   onOutcome(error: unknown): void;
-  onStale(error: StaleOwnerError): void;
+  /** D3, D4. */
+  onStandstill(error: StaleOwnerError | LettersFullError | GroupPausedError): void;
+  /** Keys of a unit that went through (H22). */
+  onSeen(lanes: readonly string[]): void;
+  /** Rejects with `GroupPausedError` where these must not be parked: too many keys fail (H22). */
+  beforeParking(refused: readonly RefusedDelivery[]): Promise<void>;
   onSaved(positions: readonly OwnedPosition[]): void;
 }
 
@@ -51,12 +60,15 @@ export class Deliveries implements Piecework<Delivery> {
   async attempt(piece: readonly Delivery[]): Promise<void> {
     const records = piece.map(({ record }) => record);
     const positions = this.progress.after(records).map((position) => this.context.owned(position));
+    const refused = piece.filter(isRefused);
+    if (refused.length > 0) await this.context.beforeParking(refused);
     const begun = performance.now();
     const outcome = await runUnit(this.context, piece, positions);
     this.context.metrics.unit(outcome, (performance.now() - begun) / 1_000);
     this.progress.finish(records);
     this.#quick = this.#waits = 0;
     this.context.onSaved(positions);
+    this.context.onSeen(lanesOf(piece).map(laneKey));
     this.context.onOutcome(undefined);
   }
 
@@ -64,8 +76,8 @@ export class Deliveries implements Piecework<Delivery> {
     const { context, signal } = this;
     context.metrics.failed();
     context.onOutcome(error);
-    if (error instanceof StaleOwnerError) {
-      context.onStale(error); // D3
+    if (isStandstill(error)) {
+      context.onStandstill(error); // D3, D4
       return 'stop';
     }
     if (signal.aborted) return 'stop';
@@ -110,4 +122,10 @@ export class Deliveries implements Piecework<Delivery> {
     await pause(afterMs, this.signal);
     return this.signal.aborted ? 'stop' : 'again';
   }
+}
+
+function isStandstill(error: unknown): error is StaleOwnerError | LettersFullError | GroupPausedError {
+  return (
+    error instanceof StaleOwnerError || error instanceof LettersFullError || error instanceof GroupPausedError
+  );
 }

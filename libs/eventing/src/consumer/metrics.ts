@@ -1,17 +1,23 @@
-import { metrics } from '@opentelemetry/api';
+import { metrics, type BatchObservableCallback, type Observable } from '@opentelemetry/api';
+import type { ConsumerStatus } from './consumer.js';
 import type { UnitOutcome } from './unit.js';
 
 export interface ConsumerMetrics {
   unit(outcome: UnitOutcome, seconds: number): void;
   failed(): void;
   skipped(count: number): void;
+  /** Of a member that has left: its gauges go. */
+  close(): void;
 }
 
 /**
  * Instruments of one consumer. Made with it, not with the module: a meter taken before the SDK starts stays
  * silent.
  */
-export function consumerMetrics(group: string): ConsumerMetrics {
+export function consumerMetrics(
+  group: string,
+  status: () => Pick<ConsumerStatus, 'lags' | 'stalledPartitions' | 'paused'>,
+): ConsumerMetrics {
   const meter = metrics.getMeter('@aura/eventing');
   const attributes = { group };
   const events = meter.createCounter('aura.consumer.events', {
@@ -28,7 +34,26 @@ export function consumerMetrics(group: string): ConsumerMetrics {
   const count = (outcome: string, n: number): void => {
     if (n > 0) events.add(n, { ...attributes, outcome });
   };
+  const lag = meter.createObservableGauge('aura.consumer.lag', {
+    description: 'Records of a partition that this group has not passed, as of the last delivery',
+  });
+  const stalled = meter.createObservableGauge('aura.consumer.stalled', {
+    description: 'Assigned partitions that stand still',
+  });
+  const paused = meter.createObservableGauge('aura.consumer.paused', {
+    description: '1 while the group is paused',
+  });
+  const gauges: Observable[] = [lag, stalled, paused];
+  const observe: BatchObservableCallback = (result) => {
+    const { lags, stalledPartitions, paused: pause } = status();
+    for (const { topic, partition, records } of lags)
+      result.observe(lag, records, { ...attributes, topic, partition });
+    result.observe(stalled, stalledPartitions.length, attributes);
+    result.observe(paused, pause ? 1 : 0, attributes);
+  };
+  meter.addBatchObservableCallback(observe, gauges);
   return {
+    close: () => meter.removeBatchObservableCallback(observe, gauges),
     unit({ applied, duplicates, parked }, seconds) {
       size.record(applied + duplicates + parked, attributes);
       duration.record(seconds, attributes);

@@ -1,5 +1,18 @@
 import type { TopicPartition } from '@aura/event-log';
+import { kindOf } from '@aura/platform';
 import { StaleOwnerError, type OwnedPosition } from './offsets.js';
+import { grown, type SlowStart } from './slow-start.js';
+
+/** A partition as it was assigned, or taken again. */
+export interface Assigned extends OwnedPosition {
+  /** Why it stands still from the start; undefined where it flows. */
+  readonly standing: Error | undefined;
+  readonly slow: SlowStart | undefined;
+  /** End of the log when it was looked at. */
+  readonly end: bigint | undefined;
+  /** Up to here the log says that this group has read before, and its database does not know. */
+  readonly rereadsUntil: bigint | undefined;
+}
 
 interface Owned extends TopicPartition {
   readonly epoch: bigint;
@@ -9,6 +22,9 @@ interface Owned extends TopicPartition {
   reached: bigint;
   /** Why it stands still. */
   stalled: Error | undefined;
+  slow: SlowStart | undefined;
+  end: bigint | undefined;
+  readonly rereadsUntil: bigint | undefined;
 }
 
 /** A partition that is assigned and does not move. */
@@ -16,19 +32,39 @@ export interface StalledPartition extends TopicPartition {
   readonly error: Error;
 }
 
-/** What this member holds, by its own account: the database has the last word (P2). In memory only. */
+/** One that reads again what the group had read before its database went back (E10). */
+export interface RereadPartition extends TopicPartition {
+  readonly from: bigint;
+  readonly until: bigint;
+}
+
+/** How far a partition is behind, as far as it is known without asking. */
+export interface PartitionLag extends TopicPartition {
+  readonly records: number;
+}
+
+/**
+ * What this member holds, by its own account: the database has the last word (P2). In memory only.
+ *
+ * A partition that stands still says by its error's kind how it comes back (retaking.ts): what passes by
+ * itself, or was taken by somebody else, is tried again; anything else waits until an operator acts, which
+ * raises its epoch (P6).
+ */
 export class Ownership {
   readonly #owned = new Map<string, Owned>();
 
-  take(positions: readonly OwnedPosition[]): void {
-    for (const { topic, partition, offset, epoch } of positions)
+  take(partitions: readonly Assigned[]): void {
+    for (const { topic, partition, offset, epoch, standing, slow, end, rereadsUntil } of partitions)
       this.#owned.set(keyOf({ topic, partition }), {
         topic,
         partition,
         epoch,
         saved: offset,
         reached: offset,
-        stalled: undefined,
+        stalled: standing,
+        slow,
+        end,
+        rereadsUntil,
       });
   }
 
@@ -53,17 +89,15 @@ export class Ownership {
   /** Only while held under its epoch, as all that a unit reports: a new owner's start may lie before it. */
   reached(positions: readonly OwnedPosition[]): void {
     for (const position of positions) {
-      const owned = this.#owned.get(keyOf(position));
-      if (owned?.epoch !== position.epoch) continue;
-      if (position.offset > owned.reached) owned.reached = position.offset;
+      const owned = this.#heldAs(position);
+      if (owned && position.offset > owned.reached) owned.reached = position.offset;
     }
   }
 
   saved(positions: readonly OwnedPosition[]): void {
     for (const position of positions) {
-      const owned = this.#owned.get(keyOf(position));
-      if (owned?.epoch !== position.epoch) continue;
-      if (position.offset > owned.saved) owned.saved = position.offset;
+      const owned = this.#heldAs(position);
+      if (owned && position.offset > owned.saved) owned.saved = position.offset;
     }
     this.reached(positions);
   }
@@ -72,20 +106,41 @@ export class Ownership {
     return [...this.#owned.values()].filter((o) => o.reached > o.saved && !o.stalled).map(positionOf);
   }
 
+  /** Undefined where nothing is to be feared. */
+  slowStartOf(partition: TopicPartition): SlowStart | undefined {
+    return this.#owned.get(keyOf(partition))?.slow;
+  }
+
+  /** A careful unit from `from` up to `reached` has ended well. */
+  passed(reached: OwnedPosition, from: bigint): void {
+    const owned = this.#heldAs(reached);
+    if (owned?.slow) owned.slow = grown(owned.slow, from, reached.offset);
+  }
+
   /** M4. Only while it is held under `epoch`, where one is given: it may have been assigned anew since. */
   stall(partition: TopicPartition, error: Error, epoch?: bigint): void {
     const owned = this.#owned.get(keyOf(partition));
     if (owned && (epoch === undefined || owned.epoch === epoch)) owned.stalled = error;
   }
 
-  /** Those that stand still because somebody raised their epoch, with the epoch that was ours. */
-  lost(): OwnedPosition[] {
-    return [...this.#owned.values()].filter((o) => o.stalled instanceof StaleOwnerError).map(positionOf);
+  /** Whose epoch is not what the database says: taken by another, or moved, paused, resumed by an operator. */
+  overtaken(epochs: ReadonlyMap<string, bigint>): OwnedPosition[] {
+    return [...this.#owned]
+      .filter(([key, { epoch, stalled }]) => {
+        const current = epochs.get(key);
+        return current !== undefined && current !== epoch && !(stalled instanceof StaleOwnerError);
+      })
+      .map(([, owned]) => positionOf(owned));
+  }
+
+  /** Those that stand still for what is tried again by itself, with the epoch that is, or was, ours. */
+  returning(): OwnedPosition[] {
+    return [...this.#owned.values()].filter((o) => o.stalled && comesBack(o.stalled)).map(positionOf);
   }
 
   /** Whether it is still held under this epoch: neither revoked nor assigned anew since. */
-  holds({ topic, partition, epoch }: OwnedPosition): boolean {
-    return this.#owned.get(keyOf({ topic, partition }))?.epoch === epoch;
+  holds(position: OwnedPosition): boolean {
+    return this.#heldAs(position) !== undefined;
   }
 
   assigned(): TopicPartition[] {
@@ -97,6 +152,29 @@ export class Ownership {
       stalled ? [{ topic, partition, error: stalled }] : [],
     );
   }
+
+  rereading(): RereadPartition[] {
+    return [...this.#owned.values()].flatMap(({ topic, partition, reached, rereadsUntil: until }) =>
+      until !== undefined && reached < until ? [{ topic, partition, from: reached, until }] : [],
+    );
+  }
+
+  lags(): PartitionLag[] {
+    return [...this.#owned.values()].flatMap(({ topic, partition, reached, end }) =>
+      end === undefined ? [] : [{ topic, partition, records: Math.max(0, Number(end - reached)) }],
+    );
+  }
+
+  #heldAs({ topic, partition, epoch }: OwnedPosition): Owned | undefined {
+    const owned = this.#owned.get(keyOf({ topic, partition }));
+    return owned?.epoch === epoch ? owned : undefined;
+  }
+}
+
+/** Whether what stands still for this is tried again by itself, or waits for somebody to act. */
+export function comesBack(error: Error): boolean {
+  const kind = kindOf(error);
+  return kind === 'transient' || kind === 'conflict';
 }
 
 export function keyOf({ topic, partition }: TopicPartition): string {

@@ -1,7 +1,7 @@
 import { parseEventHeaders, type Contracts, type EventEnvelope, type SchemaRegistry } from '@aura/contracts';
 import type { LogRecord } from '@aura/event-log';
 import { InvariantError, kindOf, TerminalError } from '@aura/platform';
-import { isStorableKey, MAX_KEY_BYTES, standInId, standInKey, type Delivery } from './delivery.js';
+import { isStorableKey, laneKey, MAX_KEY_BYTES, standInId, standInKey, type Delivery } from './delivery.js';
 import type { Handlers } from './handlers.js';
 import { refuseFutureId } from './inbox-days.js';
 
@@ -33,6 +33,66 @@ export async function readWhole(context: ReadingContext, record: LogRecord, now:
     if (kindOf(error) === 'transient') throw error;
     return { record, id: id ?? standInId(record), refusal: error };
   }
+}
+
+/** What one delivery's records are, as far as they can be read now. */
+export interface Readings {
+  /** In arrival order; of each key a contiguous part from its first record on (E2). */
+  readonly deliveries: readonly Delivery[];
+  /** Records whose schema can't be asked for now, and what follows them in their keys. */
+  readonly putOff: readonly { readonly record: LogRecord; readonly error: unknown }[];
+}
+
+/**
+ * Reads all of `records`. What waits for the registry holds back its own key only; each schema is asked for
+ * once, side by side: a registry that is away costs one time-out.
+ */
+export async function readRecords(
+  context: ReadingContext,
+  records: readonly LogRecord[],
+  now: Date,
+): Promise<Readings> {
+  const asking = { ...context, registry: askingOnce(context.registry) };
+  const read = await Promise.all(
+    records.map((record) => readRecord(asking, record, now).catch((error: unknown) => ({ record, error }))),
+  );
+  const deliveries: Delivery[] = [];
+  const putOff: { record: LogRecord; error: unknown }[] = [];
+  const waiting = new Map<string, unknown>();
+  for (const one of read) {
+    const lane = laneKey(one.record);
+    const error = 'error' in one ? one.error : waiting.get(lane);
+    if (error === undefined && !('error' in one)) deliveries.push(one);
+    else {
+      waiting.set(lane, error);
+      putOff.push({ record: one.record, error });
+    }
+  }
+  return { deliveries, putOff };
+}
+
+/** Parks a record that was not even decoded: its bytes may be what ends processes. */
+export function refuseUnread(record: LogRecord, refusal: Error, now: Date): Delivery {
+  if (!isStorableKey(record.key)) return unstorable(record);
+  try {
+    const { id } = parseEventHeaders(record.headers);
+    refuseFutureId(id, now);
+    return { record, id, refusal };
+  } catch {
+    // Its headers are not an event's either: what it did to its processes says more.
+    return { record, id: standInId(record), refusal };
+  }
+}
+
+function askingOnce(registry: ReadingContext['registry']): ReadingContext['registry'] {
+  const asked = new Map<number, ReturnType<SchemaRegistry['schemaById']>>();
+  return {
+    schemaById(id) {
+      const known = asked.get(id) ?? registry.schemaById(id);
+      asked.set(id, known);
+      return known;
+    },
+  };
 }
 
 /** Under the id of its place: nothing else of the record is looked at. */

@@ -1,20 +1,23 @@
 /**
- * Takes back what the log still gives this member, and somebody else has taken in the database.
+ * The one door through which a partition that stands still comes back: it is taken again in the database, which
+ * says where it goes on and whether it may (assignment.ts).
  *
- * A member that was frozen while it was being assigned a partition raises the epoch when it wakes up, and
- * learns only then that it was expelled. The rightful owner's next unit fails, and the log has no reason to
- * assign it anything again: without this, nobody would do that partition any more (E5).
+ * What comes here by itself: a partition whose epoch somebody raised (a member that was frozen while it was being
+ * assigned the partition, and learns only later that it was expelled; or an operator who moved, paused or resumed
+ * the group), and one that is held back by what passes (no room for letters, a schema that can't be asked for).
+ * Without it nobody would do that partition any more (E5): the log has no reason to assign it again.
  *
  * R1 only what the log says is ours, while it counts us among the living: a zombie leaves it alone;
  * R2 after a pause with full jitter, longer each time: two that both believe don't take it from each other
- *    in a busy loop. That is slow at worst, never wrong: units are fenced by epoch (P2);
+ *    in a busy loop, and what is held back is not tried in one either. That is slow at worst, never wrong:
+ *    units are fenced by epoch (P2);
  * R3 an answer about an assignment that has passed meanwhile is void.
  */
 import type { Subscription, TopicPartition } from '@aura/event-log';
 import { Loop, type Logger, type Next } from '@aura/platform';
 import { backoffMs } from '../tasks/task.js';
 import type { OwnedPosition } from './offsets.js';
-import { keyOf, type Ownership } from './ownership.js';
+import { keyOf, type Assigned, type Ownership } from './ownership.js';
 import { pause } from './pause.js';
 
 export interface RetakingOptions {
@@ -25,14 +28,14 @@ export interface RetakingOptions {
   readonly backoff: { readonly initialBackoffMs: number; readonly maxBackoffMs: number };
   /** Undefined while it is being joined. */
   subscription(): Subscription | undefined;
-  /** Raises the epochs in the database; gives where each partition stands. */
-  take(partitions: readonly TopicPartition[]): Promise<readonly OwnedPosition[]>;
+  /** Raises the epochs in the database; gives where each partition stands, and whether it may go on. */
+  take(partitions: readonly TopicPartition[]): Promise<readonly Assigned[]>;
 }
 
-/** One member's background job: sleeps until something is lost. */
+/** One member's background job: sleeps until something stands still. */
 export class Retaking {
   readonly #loop: Loop;
-  /** In a row, until nothing has been lost for a while. */
+  /** In a row, until nothing has stood still for a while. */
   #tries = 0;
 
   constructor(private readonly options: RetakingOptions) {
@@ -50,7 +53,7 @@ export class Retaking {
     this.#loop.start();
   }
 
-  /** Something was lost. */
+  /** Something stands still. */
   nudge(): void {
     this.#loop.nudge();
   }
@@ -61,15 +64,15 @@ export class Retaking {
 
   async #round(signal: AbortSignal): Promise<Next> {
     const { ownership, backoff } = this.options;
-    if (ownership.lost().length === 0) {
+    if (ownership.returning().length === 0) {
       this.#tries = 0;
       return 'wait';
     }
     await pause(backoffMs(++this.#tries, Math.random(), backoff), signal); // R2
     const subscription = this.options.subscription();
-    const wanted = ownership.lost().filter((partition) => isOurs(subscription, partition));
+    const wanted = ownership.returning().filter((partition) => isOurs(subscription, partition));
     if (subscription && wanted.length > 0 && !signal.aborted) await this.#retake(subscription, wanted);
-    return ownership.lost().length > 0 ? 'again' : 'wait';
+    return ownership.returning().length > 0 ? 'again' : 'wait';
   }
 
   async #retake(subscription: Subscription, wanted: readonly OwnedPosition[]): Promise<void> {
@@ -82,9 +85,10 @@ export class Retaking {
       return lost && ownership.holds(lost) && isOurs(subscription, position);
     });
     ownership.take(current);
-    for (const { topic, partition, offset } of current) subscription.seek({ topic, partition, offset });
-    subscription.resume(current.map(({ topic, partition }) => ({ topic, partition })));
-    logger.info({ group, partitions: current.length }, 'consumer: partitions taken again');
+    const flowing = current.filter(({ standing }) => standing === undefined);
+    for (const { topic, partition, offset } of flowing) subscription.seek({ topic, partition, offset });
+    subscription.resume(flowing.map(({ topic, partition }) => ({ topic, partition })));
+    logger.info({ group, partitions: flowing.length }, 'consumer: partitions taken again');
   }
 }
 

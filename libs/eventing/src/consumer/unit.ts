@@ -1,7 +1,8 @@
 /**
  * One unit: everything that arrived together, in one transaction. The order of its statements is the rule:
  *
- * N1 the first copy of each event id (H2), then the inbox: what it knows is dropped (E3, E7);
+ * N1 the first copy of each event id (H2), then the inbox: what it knows is dropped (E3, E7); then what is too old
+ *    to judge is refused (low-water.ts);
  * N2 the parked keys, locked in a statement of their own after the inbox insert (H13); what must wait
  *    becomes letters;
  * N3 the rows that handlers declared, one sorted statement per lock (H18);
@@ -20,6 +21,7 @@ import { firstCopies, lanesOf, type Delivery } from './delivery.js';
 import type { Handlers } from './handlers.js';
 import { handleAll } from './handling.js';
 import { rememberNew } from './inbox.js';
+import { refuseTooOld } from './low-water.js';
 import { savePositions, type OwnedPosition } from './offsets.js';
 
 const tracer = trace.getTracer('@aura/eventing');
@@ -141,7 +143,8 @@ async function apply(
     group,
     copies.map(({ id }) => id),
   );
-  const arrived = copies.filter(({ id }) => unknown.has(id));
+  const unseen = copies.filter(({ id }) => unknown.has(id));
+  const arrived = await refuseTooOld(client, group, unseen, unit.now);
   const duplicates = deliveries.length - arrived.length;
   if (arrived.length === 0) return { outcome: { applied: 0, duplicates, parked: 0 }, tasks: 0 };
 
