@@ -55,6 +55,17 @@ export interface EventLog {
    */
   scan(topic: string, partition: number, from: bigint, to: bigint): AsyncIterable<LogRecord>;
 
+  /**
+   * What the log itself remembers of where a group is, some seconds late: no reader starts from it (the
+   * service's database knows), but a database that has forgotten the group can be told by it (E10).
+   * Partitions that no member of the group ever moved in are left out; so is all of an unknown topic or
+   * group. Kafka forgets a group that was empty for `offsets.retention.minutes` (a week).
+   */
+  groupOffsets(group: string, topic: string): Promise<PartitionOffset[]>;
+
+  /** How a topic is kept, as far as the log says. Throws `UnknownTopicError`. */
+  settings(topic: string): Promise<TopicSettings>;
+
   /** Rejects with `TransientError` when the log does not answer within `timeoutMs`. For readiness. */
   ping(timeoutMs: number): Promise<void>;
 
@@ -108,7 +119,7 @@ export interface PartitionFailure {
 export interface TopicSpec {
   readonly name: string;
   readonly partitions: number;
-  /** Kafka only; default 1. */
+  /** Kafka only; default: the brokers' own (`default.replication.factor`). */
   readonly replicationFactor?: number;
   /** How long records are kept; default: for ever on Postgres, the broker's default on Kafka. */
   readonly retentionMs?: number;
@@ -117,6 +128,27 @@ export interface TopicSpec {
 export interface TopicDescription {
   readonly name: string;
   readonly partitions: number;
+}
+
+/** How a topic is kept. What the log behind has not got is undefined: copies of records, in Postgres. */
+export interface TopicSettings {
+  readonly partitions: number;
+  /** Brokers that are known to live now. */
+  readonly brokers: number | undefined;
+  /** Copies of each record: of the partition that has the fewest. */
+  readonly replicationFactor: number | undefined;
+  /** Copies that must be there before a record is acknowledged. */
+  readonly minInsyncReplicas: number | undefined;
+  /** Whether a copy that lacks acknowledged records may take over: these are lost then. */
+  readonly uncleanLeaderElection: boolean | undefined;
+  /** `delete`, `compact`, or both. */
+  readonly cleanupPolicy: string;
+  /** How long records are kept, ms; undefined: for ever. */
+  readonly retentionMs: number | undefined;
+  /** Most bytes that are kept of one partition; undefined: no limit. */
+  readonly retentionBytes: number | undefined;
+  /** Largest record (on Kafka: batch of records) that the topic takes, bytes. */
+  readonly maxMessageBytes: number;
 }
 
 export interface PartitionBounds {

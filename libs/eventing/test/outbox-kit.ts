@@ -53,6 +53,10 @@ export class MemoryRegistry implements SchemaRegistry {
     return text === undefined ? Promise.reject(new Error(`no id ${id}`)) : Promise.resolve(JSON.parse(text));
   }
 
+  ping(): Promise<void> {
+    return this.away ? Promise.reject(this.away) : Promise.resolve();
+  }
+
   close(): Promise<void> {
     return Promise.resolve();
   }
@@ -74,6 +78,8 @@ export function withAppend(log: EventLog, append: EventLog['append']): EventLog 
     bounds: (topic) => log.bounds(topic),
     offsetsAt: (topic, time) => log.offsetsAt(topic, time),
     scan: (topic, partition, from, to) => log.scan(topic, partition, from, to),
+    groupOffsets: (group, topic) => log.groupOffsets(group, topic),
+    settings: (topic) => log.settings(topic),
     ping: (timeoutMs) => log.ping(timeoutMs),
     close: () => log.close(),
   };

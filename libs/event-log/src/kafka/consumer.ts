@@ -17,6 +17,7 @@ import type { Batch, Position, SubscribeOptions, Subscription, TopicPartition } 
 import { Fence, partitionKey } from './fence.js';
 import { Intake } from './intake.js';
 import { toLogError } from './kafka-errors.js';
+import { LagOffsets } from './lag-offsets.js';
 import { heartbeatMs, Member, type MemberEvents } from './member.js';
 import { Pulse } from './pulse.js';
 import { toRecord } from './records.js';
@@ -24,8 +25,6 @@ import type { Topics } from './topics.js';
 
 const DEFAULTS = { maxRecords: 500, maxBytes: 4 << 20, sessionTimeoutMs: 10_000 };
 const BACKOFF = { initialMs: 50, maxMs: 5_000 };
-/** How often the positions are written to Kafka, for tools that show lag: nothing here reads them. */
-const COMMIT_EVERY_MS = 5_000;
 
 export class KafkaSubscription implements Subscription, MemberEvents {
   readonly #fence = new Fence();
@@ -45,8 +44,10 @@ export class KafkaSubscription implements Subscription, MemberEvents {
   #draining = false;
   #stopped: Promise<void> | undefined;
   #wake: (() => void) | undefined;
-  #uncommitted = new Map<string, Position>();
-  #commitTimer: NodeJS.Timeout | undefined;
+  readonly #lagOffsets = new LagOffsets(
+    () => this.#consumer,
+    (partition) => this.#holds(partition),
+  );
 
   constructor(
     client: () => Kafka,
@@ -116,11 +117,11 @@ export class KafkaSubscription implements Subscription, MemberEvents {
     this.#wake?.();
     for (const partition of this.#held) this.#still(partition);
     await this.#lane;
-    await this.#commit();
+    await this.#lagOffsets.commit();
     this.lost(true);
     await this.#lane; // the partitions are given back before another member can get them
     await this.#member.stop();
-    clearTimeout(this.#commitTimer);
+    this.#lagOffsets.stop();
   }
 
   // What happens to the member
@@ -319,25 +320,9 @@ export class KafkaSubscription implements Subscription, MemberEvents {
       if (version === undefined || !this.#fence.advance(at, offset, version)) continue;
       this.#withConsumer((consumer) => consumer.seek({ topic, partition, offset: String(offset) })); // C3
       this.#intake.advance(at, offset);
-      this.#uncommitted.set(partitionKey(at), { topic, partition, offset });
+      this.#lagOffsets.moved({ topic, partition, offset });
     }
-    this.#commitTimer ??= setTimeout(() => void this.#commit(), COMMIT_EVERY_MS).unref();
     return true;
-  }
-
-  async #commit(): Promise<void> {
-    clearTimeout(this.#commitTimer);
-    this.#commitTimer = undefined;
-    const positions = [...this.#uncommitted.values()].filter((p) => this.#holds(p));
-    this.#uncommitted = new Map();
-    if (positions.length === 0) return;
-    const offsets = positions.map(({ topic, partition, offset }) => ({
-      topic,
-      partition,
-      offset: String(offset),
-    }));
-    // For tools that show lag: the next commit will do.
-    await this.#consumer?.commitOffsets(offsets).catch(() => undefined);
   }
 
   // The lane

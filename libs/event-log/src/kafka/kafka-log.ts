@@ -9,6 +9,7 @@ import type {
   SubscribeOptions,
   Subscription,
   TopicDescription,
+  TopicSettings,
   TopicSpec,
 } from '../event-log.js';
 import { UnknownTopicError } from '../errors.js';
@@ -79,6 +80,14 @@ class KafkaLog implements EventLog {
     const bounds = (await this.#topics.bounds(topic)).find((b) => b.partition === partition);
     if (!bounds) throw new UnknownTopicError(`${topic}/${partition}`);
     yield* scanPartition(this.#kafka, topic, bounds, from, to);
+  }
+
+  groupOffsets(group: string, topic: string): Promise<PartitionOffset[]> {
+    return this.#topics.groupOffsets(group, topic);
+  }
+
+  settings(topic: string): Promise<TopicSettings> {
+    return this.#topics.settings(topic);
   }
 
   ping(timeoutMs: number): Promise<void> {

@@ -1,7 +1,20 @@
 import { TransientError } from '@aura/platform';
-import { PartitionAssigners, type Cluster, type Consumer, type Kafka, type Admin } from 'kafkajs';
+import {
+  ConfigResourceTypes,
+  PartitionAssigners,
+  type Cluster,
+  type Consumer,
+  type Kafka,
+  type Admin,
+} from 'kafkajs';
 import { UnknownTopicError } from '../errors.js';
-import type { PartitionBounds, PartitionOffset, TopicDescription, TopicSpec } from '../event-log.js';
+import type {
+  PartitionBounds,
+  PartitionOffset,
+  TopicDescription,
+  TopicSettings,
+  TopicSpec,
+} from '../event-log.js';
 import { isUnknownTopic, protocolType, toLogError, within } from './kafka-errors.js';
 
 /** Leader of each partition, by partition number. Its length is the partition count. */
@@ -83,6 +96,49 @@ export class Topics {
     });
   }
 
+  /** What the group's coordinator keeps of its positions; empty where it or the topic is unknown. */
+  async groupOffsets(group: string, topic: string): Promise<PartitionOffset[]> {
+    try {
+      return await this.withTopic(topic, async (cluster) => {
+        const partitions = layoutOf(cluster, topic).map((_, partition) => ({ partition, offset: '' }));
+        const coordinator = await cluster.findGroupCoordinator({ groupId: group });
+        const { responses } = await coordinator.offsetFetch({
+          groupId: group,
+          topics: [{ topic, partitions }],
+        });
+        return [...offsetsByPartition(responses)]
+          .map(([partition, offset]) => ({ partition, offset }))
+          .filter(({ offset }) => offset >= 0n)
+          .toSorted((a, b) => a.partition - b.partition);
+      });
+    } catch (error) {
+      if (error instanceof UnknownTopicError) return [];
+      throw error;
+    }
+  }
+
+  async settings(topic: string): Promise<TopicSettings> {
+    const found = await this.withTopic(topic, async (cluster) => ({
+      partitions: cluster.findTopicPartitionMetadata(topic),
+      brokers: (await cluster.metadata()).brokers.length,
+    }));
+    const { partitions, brokers } = found;
+    const replicationFactor = Math.min(...partitions.map(({ replicas }) => replicas.length));
+    const what = `reading the settings of ${topic}`;
+    try {
+      const admin = await (this.#admin ??= this.#connectAdmin());
+      const asked = { type: ConfigResourceTypes.TOPIC, name: topic, configNames: SETTINGS };
+      const answer = admin.describeConfigs({ resources: [asked], includeSynonyms: false });
+      const { resources } = await within(CALL_TIMEOUT_MS, what, answer);
+      const entries = resources[0]?.configEntries ?? [];
+      const values = new Map(entries.map((entry) => [entry.configName, entry.configValue]));
+      return { partitions: partitions.length, brokers, replicationFactor, ...settingsOf(values) };
+    } catch (error) {
+      this.#dropAdmin();
+      throw isUnknownTopic(error) ? new UnknownTopicError(topic) : toLogError(error, what);
+    }
+  }
+
   /** Creates what is missing and waits until every partition has a leader. Two callers at once are one. */
   async createTopics(specs: readonly TopicSpec[]): Promise<void> {
     const known = new Set((await this.describe(specs.map((s) => s.name))).map((t) => t.name));
@@ -94,7 +150,7 @@ export class Topics {
       const topics = missing.map((spec) => ({
         topic: spec.name,
         numPartitions: spec.partitions,
-        replicationFactor: spec.replicationFactor ?? 1,
+        replicationFactor: spec.replicationFactor ?? -1, // the brokers' own
         configEntries: [
           { name: 'cleanup.policy', value: 'delete' },
           ...(spec.retentionMs === undefined
@@ -233,6 +289,30 @@ function offsetsByPartition(
   return new Map(
     (topics ?? []).flatMap((t) => t.partitions.map((p) => [p.partition, BigInt(p.offset)] as const)),
   );
+}
+
+const SETTINGS = [
+  'min.insync.replicas',
+  'unclean.leader.election.enable',
+  'cleanup.policy',
+  'retention.ms',
+  'retention.bytes',
+  'max.message.bytes',
+];
+
+function settingsOf(
+  values: ReadonlyMap<string, string>,
+): Omit<TopicSettings, 'partitions' | 'brokers' | 'replicationFactor'> {
+  const number = (name: string): number => Number(values.get(name) ?? Number.NaN);
+  const limit = (name: string): number | undefined => (number(name) >= 0 ? number(name) : undefined);
+  return {
+    minInsyncReplicas: number('min.insync.replicas'),
+    uncleanLeaderElection: values.get('unclean.leader.election.enable') === 'true',
+    cleanupPolicy: values.get('cleanup.policy') ?? '',
+    retentionMs: limit('retention.ms'),
+    retentionBytes: limit('retention.bytes'),
+    maxMessageBytes: number('max.message.bytes'),
+  };
 }
 
 function isAlreadyThere(error: unknown): boolean {

@@ -152,7 +152,8 @@ describe('append', () => {
       { name: 't0', partitions: 3 },
       { name: 't1', partitions: 3 },
     ]);
-    expect((await client.query('select from aura_log.migration')).rowCount).toBe(1);
+    const { rows } = await client.query('select id from aura_log.migration order by id');
+    expect(rows).toEqual([{ id: 1 }, { id: 2 }]);
   });
 
   it('refuses a schema that is newer than itself', async () => {

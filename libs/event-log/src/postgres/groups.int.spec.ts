@@ -4,6 +4,8 @@ import { Pool, type PoolClient } from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { settled, testDatabase, type TestDatabase } from '@aura/testing';
 import type { TopicPartition } from '../event-log.js';
+import { Database } from './database.js';
+import { MovedOffsets } from './group-offsets.js';
 import { beat, claim, join, leave, type Member, rebalance, release } from './groups.js';
 import { postgresLog, type PostgresLog } from './postgres-log.js';
 import { readMember } from './read.js';
@@ -12,9 +14,17 @@ let database: TestDatabase;
 let pool: Pool;
 let admin: Client;
 let log: PostgresLog;
+let logDatabase: Database;
 
 beforeEach(async () => {
   database = await testDatabase('groups');
+  logDatabase = new Database({
+    url: database.url,
+    applicationName: 'spec',
+    maxConnections: 1,
+    statementTimeoutMs: 10_000,
+    connectTimeoutMs: 5_000,
+  });
   log = postgresLog({ url: database.url });
   await log.createTopics([{ name: 't', partitions: 4 }]);
   await log.append(
@@ -25,6 +35,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await pool.end();
+  await logDatabase.end();
   await log.close();
   await database.drop();
 });
@@ -54,6 +65,22 @@ const readable = async (one: Member): Promise<number> =>
   (await as((c) => readMember(c, one, positions, { maxRecords: 100, maxBytes: 1_000_000 }))).length;
 
 describe('groups', () => {
+  it('F1: a member that was expelled writes down nothing of what another has', async () => {
+    const frozen = await joined();
+    await as((c) => claim(c, frozen));
+    await expire(frozen);
+    const heir = await joined();
+    await as((c) => claim(c, heir));
+    const write = async (one: Member, offset: bigint): Promise<void> => {
+      const offsets = new MovedOffsets();
+      offsets.note({ topic: 't', partition: 0, offset });
+      await offsets.save(logDatabase, one);
+    };
+    await write(heir, 2n);
+    await write(frozen, 1n);
+    expect(await log.groupOffsets('g', 't')).toEqual([{ partition: 0, offset: 2n }]);
+  });
+
   it('G2: nobody takes a partition that its owner has not released', async () => {
     const first = await joined();
     expect(await as((c) => claim(c, first))).toHaveLength(4);

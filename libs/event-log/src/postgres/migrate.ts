@@ -1,9 +1,10 @@
 import type { PoolClient } from 'pg';
 import { InvariantError } from '@aura/platform';
 import { log } from './migrations/0001-log.js';
+import { groupOffsets } from './migrations/0002-group-offsets.js';
 
 /** Forward only, in this order; a released one is never edited. */
-const MIGRATIONS = [log] as const;
+const MIGRATIONS = [log, groupOffsets] as const;
 
 /** 'aura_log' as two 32-bit halves of ASCII: one number for all processes that migrate this schema. */
 const MIGRATION_LOCK = 0x61_75_72_61;

@@ -13,6 +13,7 @@ import type {
   SubscribeOptions,
   Subscription,
   TopicDescription,
+  TopicSettings,
   TopicSpec,
 } from '../event-log.js';
 import { appendLanes } from './append.js';
@@ -20,7 +21,8 @@ import { asError, Database } from './database.js';
 import { readBounds, readOffsetsAt, readPage } from './read.js';
 import { applyRetention, deleteBefore } from './retention.js';
 import { PostgresSubscription } from './subscription.js';
-import { createTopics, describeTopics } from './topics.js';
+import { readGroupOffsets } from './group-offsets.js';
+import { createTopics, describeTopics, readSettings } from './topics.js';
 import { WakeUp } from './wake-up.js';
 
 export interface PostgresLogOptions {
@@ -197,6 +199,18 @@ class PostgresEventLog implements PostgresLog {
     const offsets = await this.#database.use('find offsets', (client) => readOffsetsAt(client, topic, time));
     if (offsets.length === 0) throw new UnknownTopicError(topic);
     return offsets;
+  }
+
+  groupOffsets(group: string, topic: string): Promise<PartitionOffset[]> {
+    return this.#database.use('read a group’s offsets', (client) => readGroupOffsets(client, group, topic));
+  }
+
+  async settings(topic: string): Promise<TopicSettings> {
+    const found = await this.#database.use('read a topic’s settings', (client) =>
+      readSettings(client, topic),
+    );
+    if (!found) throw new UnknownTopicError(topic);
+    return { ...found, maxMessageBytes: this.#limits.maxRecordBytes };
   }
 
   async *scan(topic: string, partition: number, from: bigint, to: bigint): AsyncGenerator<LogRecord> {

@@ -15,6 +15,7 @@ import { Loop, type Next } from '@aura/platform';
 import { PositionOutOfRangeError } from '../errors.js';
 import type { Batch, Position, SubscribeOptions, Subscription, TopicPartition } from '../event-log.js';
 import { asError, type Database } from './database.js';
+import { MovedOffsets } from './group-offsets.js';
 import * as groups from './groups.js';
 import { readMember, type Found } from './read.js';
 import type { Sleeper, WakeUp } from './wake-up.js';
@@ -50,6 +51,7 @@ export class PostgresSubscription implements Subscription, Sleeper {
   #leaseEndsAt = 0;
   /** The heart saw that owned partitions and held ones differ. */
   #unsettled = false;
+  readonly #moved = new MovedOffsets();
   #unit: AbortController | undefined;
   #turn = 0;
   #stopped: Promise<void> | undefined;
@@ -141,6 +143,7 @@ export class PostgresSubscription implements Subscription, Sleeper {
     const member = this.#member;
     this.#member = undefined;
     if (!member) return;
+    await this.#moved.save(this.database, member).catch((error: unknown) => this.#report(error));
     await this.database
       .transaction('leave the group', (client) => groups.leave(client, member))
       .catch((error: unknown) => this.#report(error)); // the lease runs out by itself
@@ -168,6 +171,7 @@ export class PostgresSubscription implements Subscription, Sleeper {
       );
       return 'again';
     }
+    if (standing.alive) await this.#moved.save(this.database, member);
     if (!this.#settledAs(standing)) {
       this.#unsettled = true;
       this.#delivery.nudge();
@@ -324,6 +328,7 @@ export class PostgresSubscription implements Subscription, Sleeper {
         if (!held || held.seeks !== seeks.get(keyOf(next))) continue;
         moved ||= held.position !== next.offset;
         held.position = next.offset;
+        this.#moved.note(next);
       }
     } finally {
       this.#unit = undefined;

@@ -1,5 +1,5 @@
 import { type Queryable, run, statement, TerminalError } from '@aura/platform';
-import type { TopicDescription, TopicSpec } from '../event-log.js';
+import type { TopicDescription, TopicSettings, TopicSpec } from '../event-log.js';
 import { GROUPS_CHANNEL } from './wake-up.js';
 
 /** In order of name: two processes that create the same topics wait for each other, never in a ring. */
@@ -46,4 +46,29 @@ const DESCRIBE = statement(
 
 export function describeTopics(client: Queryable, names: readonly string[]): Promise<TopicDescription[]> {
   return run<{ name: string; partitions: number }>(client, DESCRIBE, [names]);
+}
+
+const SETTINGS = statement(
+  'topic_select_settings',
+  `select partitions, retention_ms::float8 as retention_ms from aura_log.topic where name = $1`,
+);
+
+/** How a topic is kept; undefined where it is unknown. Copies are the database's business, not the log's. */
+export async function readSettings(
+  client: Queryable,
+  topic: string,
+): Promise<Omit<TopicSettings, 'maxMessageBytes'> | undefined> {
+  const [row] = await run<{ partitions: number; retention_ms: number | null }>(client, SETTINGS, [topic]);
+  return (
+    row && {
+      partitions: row.partitions,
+      brokers: undefined,
+      replicationFactor: undefined,
+      minInsyncReplicas: undefined,
+      uncleanLeaderElection: undefined,
+      cleanupPolicy: 'delete',
+      retentionMs: row.retention_ms ?? undefined,
+      retentionBytes: undefined,
+    }
+  );
 }

@@ -144,6 +144,33 @@ export function positions(suite: Suite): void {
     expect(reader.records.every((r) => r.offset < 30n)).toBe(true);
     expect(subscription.assigned()).toHaveLength(1);
   });
+
+  it('E10: the log remembers where a group is, and knows nothing of others', async () => {
+    const log = suite.open();
+    const topic = await suite.topic(log, 3);
+    const group = groupName();
+    expect(await log.groupOffsets(group, topic)).toEqual([]);
+    const { acknowledged } = await log.append(numbered(topic, 40, 1));
+    const partition = acknowledged[0]?.partition;
+    const { reader, subscription } = await suite.member(log, { group, topics: [topic] });
+    await settled('all', () => reader.records.length === 40);
+    await subscription.stop();
+    expect(await log.groupOffsets(group, topic)).toEqual([{ partition, offset: 40n }]);
+    expect(await suite.open().groupOffsets(group, topic)).toEqual([{ partition, offset: 40n }]);
+    expect(await log.groupOffsets(groupName(), topic)).toEqual([]);
+    expect(await log.groupOffsets(group, `unknown.${groupName()}`)).toEqual([]);
+  });
+
+  it('E10: it remembers a group while it runs', async () => {
+    const log = suite.open();
+    const topic = await suite.topic(log, 1);
+    const group = groupName();
+    await log.append(numbered(topic, 10));
+    const { reader } = await suite.member(log, { group, topics: [topic] });
+    await settled('all', () => reader.records.length === 10);
+    const known = await settled('written down', async () => (await log.groupOffsets(group, topic))[0]);
+    expect(known).toEqual({ partition: 0, offset: 10n });
+  });
 }
 
 /** A time later than when this is called, once it has come. */

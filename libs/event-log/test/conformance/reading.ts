@@ -92,6 +92,16 @@ export function reading(suite: Suite): void {
     await expect(scanned(log, unknown, 0n, 1n)).rejects.toBeInstanceOf(UnknownTopicError);
   });
 
+  it('says how a topic is kept', async () => {
+    const log = suite.open();
+    const name = `conformance.${randomUUID()}`;
+    await log.createTopics([{ name, partitions: 3, retentionMs: 3_600_000 }]);
+    const kept = { partitions: 3, cleanupPolicy: 'delete', retentionMs: 3_600_000 };
+    expect(await log.settings(name)).toMatchObject(kept);
+    expect((await log.settings(name)).maxMessageBytes).toBeGreaterThan(1_000_000);
+    await expect(log.settings(`unknown.${randomUUID()}`)).rejects.toBeInstanceOf(UnknownTopicError);
+  });
+
   it('answers a ping', async () => {
     await expect(suite.open().ping(5_000)).resolves.toBeUndefined();
   });
