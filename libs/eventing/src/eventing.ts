@@ -16,6 +16,9 @@ import { letterMetrics, type LetterMetrics } from './letters/metrics.js';
 import { redriveTasks } from './letters/redrive-task.js';
 import { Redrive } from './letters/redrive.js';
 import { migrate } from './migrations/migrate.js';
+import type { Operations } from './operations/operations.js';
+import { serviceOperations, type ServiceParts } from './operations/service-operations.js';
+import { ServiceTopic } from './operations/topic-operations.js';
 import { OutboxDays } from './outbox/days.js';
 import { keepSchemas } from './outbox/relay-store.js';
 import { Relay, type RelayStatus } from './outbox/relay.js';
@@ -64,8 +67,8 @@ export interface EventingStatus {
  */
 export class Eventing {
   readonly units: UnitsOfWork;
-  /** The service's dead letters, for operators. */
-  readonly letters: DeadLetters;
+  /** What operators may ask of this service. */
+  readonly operations: Operations;
   readonly #letterMetrics: LetterMetrics;
   readonly #pool: Pool;
   readonly #days: OutboxDays;
@@ -88,12 +91,6 @@ export class Eventing {
       onCommitted: (written) => this.#onCommitted(written),
     });
     this.#letterMetrics = letterMetrics(options.service, () => totalsOf(this.#pool, options.service));
-    this.letters = new DeadLetters({
-      group: options.service,
-      units: this.units.context,
-      logger,
-      metrics: this.#letterMetrics,
-    });
     this.#days = new OutboxDays({ pool: this.#pool, logger });
     this.#relay = new Relay({
       connection,
@@ -107,6 +104,7 @@ export class Eventing {
     this.#wakeUp = new WakeUp({ connection, logger, onWake: () => this.#relay.nudge() });
     this.#topicsReady = options.createTopics === undefined;
     this.#topics = this.#topicLoop();
+    this.operations = this.#operations();
   }
 
   /**
@@ -189,6 +187,20 @@ export class Eventing {
     if (events === 0) return;
     if (this.#relay.status().leader) this.#relay.nudge();
     else this.#wakeUp.notify();
+  }
+
+  #operations(): Operations {
+    const { service: group, log, registry, logger } = this.options;
+    const units = this.units.context;
+    const parts: Partial<ServiceParts> = {
+      letters: new DeadLetters({ group, units, logger, metrics: this.#letterMetrics }),
+      topics: new ServiceTopic({ topic: `${group}.events`, log, pool: this.#pool }),
+      relayStatus: () => this.#relay.status(),
+      log,
+      registry,
+    };
+    // Groups, relay and replay follow in a moment: until then the doctor says that they were not examined.
+    return serviceOperations(parts as ServiceParts);
   }
 
   #topicLoop(): Loop {

@@ -41,3 +41,26 @@ export { listParked, type ParkedKey } from './letters/letter-list.js';
 export type { LetterLimits } from './letters/letter-limits.js';
 export { DeadLetters, NoSuchLetterError, type DeadLettersOptions } from './letters/letter-operations.js';
 export { LettersFullError, type LetterCap } from './letters/letters-full-error.js';
+export type {
+  Change,
+  Finding,
+  GroupMove,
+  GroupOperations,
+  GroupPartition,
+  GroupState,
+  Letter,
+  LetterCount,
+  LetterOperations,
+  LetterSelection,
+  MoveTarget,
+  Operations,
+  RelayOperations,
+  RelayParkedKey,
+  ReplayCount,
+  ReplayJob,
+  ReplayOperations,
+  ReplaySelection,
+  ReplayState,
+  TopicOperations,
+  TopicPlan,
+} from './operations/operations.js';

@@ -15,16 +15,11 @@ export class ServiceTokenGuard implements CanActivate {
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<Request>();
-    const token = /^Bearer ([^\s]+)$/i.exec(request.get('Authorization') ?? '')?.[1];
+    const token = bearerOf(request);
     if (token === undefined)
       throw unauthenticated('This is for services: send a token as "Authorization: Bearer …".');
-    try {
-      callers.set(request, await this.tokens.callerOf(token));
-      return true;
-    } catch (error) {
-      if (error instanceof TokenRefused) throw unauthenticated(error.message);
-      throw error;
-    }
+    callers.set(request, await accepted(this.tokens.callerOf(token)));
+    return true;
   }
 }
 
@@ -33,7 +28,22 @@ export const Caller = createParamDecorator((_: undefined, context: ExecutionCont
   callers.get(context.switchToHttp().getRequest<Request>()),
 );
 
-function unauthenticated(detail: string): ProblemException {
+/** The token that a request carries; undefined where it has none. */
+export function bearerOf(request: Request): string | undefined {
+  return /^Bearer ([^\s]+)$/i.exec(request.get('Authorization') ?? '')?.[1];
+}
+
+/** Who made a token; a 401 with the reason where it is refused. */
+export async function accepted(who: Promise<string>): Promise<string> {
+  try {
+    return await who;
+  } catch (error) {
+    if (error instanceof TokenRefused) throw unauthenticated(error.message);
+    throw error;
+  }
+}
+
+export function unauthenticated(detail: string): ProblemException {
   return new ProblemException({
     status: 401,
     kind: 'unauthenticated',

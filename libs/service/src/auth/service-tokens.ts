@@ -11,10 +11,16 @@ const ALGORITHM = 'HS256';
 /** Why a token was refused, for the answer's detail: never more than the class of the fault. */
 export class TokenRefused extends Error {}
 
+/** Before an operator's name, as the issuer: no service has a colon in its name. */
+const OPERATOR = 'operator:';
+const OPERATOR_NAME = /^[\w.@+-]{1,64}$/;
+
 /**
  * Tokens between services: JWT (RFC 7519), HS256, 60 s; issuer = the calling service, audience = the called
  * one. All services share one key: whoever has it can be any of them. It proves "one of us", for networks
  * that are ours.
+ * An operator's token differs in its issuer, `operator:<name>`: it opens the admin API and nothing else, and a
+ * service's token does not open that.
  */
 export class ServiceTokens {
   constructor(
@@ -37,6 +43,28 @@ export class ServiceTokens {
 
   /** The service that made `token` for this one. Throws `TokenRefused` with the reason. */
   async callerOf(token: string): Promise<string> {
+    const issuer = await this.#issuerOf(token);
+    if (!issuer.startsWith(OPERATOR)) return issuer;
+    throw new TokenRefused("The token is an operator's: this is for services.");
+  }
+
+  /** The name of the operator who made `token` for this service. Throws `TokenRefused` with the reason. */
+  async operatorOf(token: string): Promise<string> {
+    const issuer = await this.#issuerOf(token);
+    const name = issuer.slice(OPERATOR.length);
+    if (issuer.startsWith(OPERATOR) && OPERATOR_NAME.test(name)) return name;
+    throw new TokenRefused(
+      "The token is not an operator's: its issuer must be operator:<name>, " +
+        'a name of at most 64 letters, digits and . _ @ + -',
+    );
+  }
+
+  /** Whether tokens can be made and checked. */
+  get configured(): boolean {
+    return this.secret !== undefined;
+  }
+
+  async #issuerOf(token: string): Promise<string> {
     const key = this.#key();
     try {
       const { payload } = await jwtVerify(token, key, {

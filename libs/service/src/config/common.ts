@@ -40,6 +40,9 @@ export const COMMON_SETTINGS = {
     .default('info')
     .describe('Least important lines to write: trace, debug, info, warn, error, fatal or silent.'),
   docs: flag().default(true).describe('Whether /docs and /openapi.json are served.'),
+  admin: flag()
+    .default(true)
+    .describe('Whether /admin is served to operators; it also needs AURA_SERVICE_TOKEN_SECRET.'),
   otlpEndpoint: url('http', 'https')
     .optional()
     .describe('Where traces go (OTLP over HTTP), for example http://127.0.0.1:4318; nowhere without it.'),

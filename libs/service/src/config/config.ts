@@ -61,7 +61,7 @@ export class ConfigError extends TerminalError {
 
 const PREFIX = 'AURA_';
 /** Read by the tests, the tools and the demo, not by a service. */
-const NOT_OURS = /^AURA_((TEST|REQUIRE|DEMO)_|(SEED|HOME|PG_URL)$)/;
+const NOT_OURS = /^AURA_((TEST|REQUIRE|DEMO)_|(SEED|HOME|PG_URL|SERVICES|OPERATOR)$)/;
 
 /**
  * Declares a service's settings: camelCase names, each with a description. `photoLimitBytes` is read from

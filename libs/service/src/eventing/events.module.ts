@@ -12,6 +12,7 @@ import { Inject, Injectable, Module, type DynamicModule, type OnModuleInit } fro
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { DataSource } from 'typeorm';
 import type { Config } from '../config/config.js';
+import { ADMIN_CONTROLLERS } from '../admin/controllers.js';
 import { Health } from '../health/health.js';
 import { CLOCK, CONFIG, LOGGER } from '../tokens.js';
 
@@ -23,8 +24,8 @@ export interface EventsModuleOptions {
 
 /**
  * The event path of a service by its configuration: the log and the registry that `logKind` names, closed
- * with the producers; readiness checks `log`, `topics`, `relay` and `consumer`. The registry has no check
- * of its own yet: while it is away the relay or the consumer says so.
+ * with the producers; readiness checks `log`, `registry`, `topics`, `relay` and `consumer`; the admin API
+ * that operators use.
  */
 export function eventsModule({ publishes, subscribes }: EventsModuleOptions): DynamicModule {
   const eventing = EventingModule.forRootAsync({
@@ -41,6 +42,7 @@ export function eventsModule({ publishes, subscribes }: EventsModuleOptions): Dy
       shutdown.add('producer', 'event log', () => log.close());
       shutdown.add('producer', 'schema registry', () => registry.close());
       health.add('log', () => log.ping(1_500));
+      health.add('registry', () => registry.ping(1_500));
       const { name, logPartitions, createTopics } = config;
       return {
         service: name,
@@ -55,7 +57,12 @@ export function eventsModule({ publishes, subscribes }: EventsModuleOptions): Dy
       };
     },
   });
-  return { module: EventsModule, imports: [eventing], providers: [EventsHealth] };
+  return {
+    module: EventsModule,
+    imports: [eventing],
+    controllers: [...ADMIN_CONTROLLERS],
+    providers: [EventsHealth],
+  };
 }
 
 /** The `configure` of a service with events. */
