@@ -42,6 +42,12 @@ export function kafkaStatus(options: {
 /** Stops what runs in a folder, whoever started it; false when nothing did. */
 export function stopKafka(options: { readonly dir: string }): Promise<boolean>;
 
+/**
+ * Kills one broker (`id` from 1) of a folder with SIGKILL; false where it does not run. `startKafka` with the
+ * same `dir` and number of brokers brings it back, on the same port with the same data.
+ */
+export function killBroker(options: { readonly dir: string; readonly id: number }): Promise<boolean>;
+
 /** One of a test run's own, in a temporary folder that `stop` removes. */
 export function startTestKafka(
   options?: Omit<KafkaOptions, 'dir'>,

@@ -81,6 +81,15 @@ export async function stopKafka({ dir }) {
   return endAll(home, state, 'SIGTERM');
 }
 
+/** Kills one broker of a folder (SIGKILL), as a crash would; `startKafka` with the same `dir` brings it back. */
+export async function killBroker({ dir, id }) {
+  const home = resolve(dir);
+  const node = readState(home)?.nodes.find((known) => known.id === id);
+  if (!node || !isOurs(node.pid, home)) return false;
+  await end(node.pid, { signal: 'SIGKILL' });
+  return true;
+}
+
 /**
  * A Kafka of one test run in a temporary folder that goes with `stop()`. What killed test runs left behind
  * goes first.

@@ -137,6 +137,8 @@ export interface TopicSettings {
   readonly brokers: number | undefined;
   /** Copies of each record: of the partition that has the fewest. */
   readonly replicationFactor: number | undefined;
+  /** Copies that are in step now: of the partition that has the fewest. */
+  readonly inSyncReplicas: number | undefined;
   /** Copies that must be there before a record is acknowledged. */
   readonly minInsyncReplicas: number | undefined;
   /** Whether a copy that lacks acknowledged records may take over: these are lost then. */

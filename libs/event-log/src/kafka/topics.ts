@@ -123,7 +123,10 @@ export class Topics {
       brokers: (await cluster.metadata()).brokers.length,
     }));
     const { partitions, brokers } = found;
-    const replicationFactor = Math.min(...partitions.map(({ replicas }) => replicas.length));
+    const copies = {
+      replicationFactor: Math.min(...partitions.map(({ replicas }) => replicas.length)),
+      inSyncReplicas: Math.min(...partitions.map(({ isr }) => isr.length)),
+    };
     const what = `reading the settings of ${topic}`;
     try {
       const admin = await (this.#admin ??= this.#connectAdmin());
@@ -132,7 +135,7 @@ export class Topics {
       const { resources } = await within(CALL_TIMEOUT_MS, what, answer);
       const entries = resources[0]?.configEntries ?? [];
       const values = new Map(entries.map((entry) => [entry.configName, entry.configValue]));
-      return { partitions: partitions.length, brokers, replicationFactor, ...settingsOf(values) };
+      return { partitions: partitions.length, brokers, ...copies, ...settingsOf(values) };
     } catch (error) {
       this.#dropAdmin();
       throw isUnknownTopic(error) ? new UnknownTopicError(topic) : toLogError(error, what);
@@ -302,7 +305,7 @@ const SETTINGS = [
 
 function settingsOf(
   values: ReadonlyMap<string, string>,
-): Omit<TopicSettings, 'partitions' | 'brokers' | 'replicationFactor'> {
+): Omit<TopicSettings, 'partitions' | 'brokers' | 'replicationFactor' | 'inSyncReplicas'> {
   const number = (name: string): number => Number(values.get(name) ?? Number.NaN);
   const limit = (name: string): number | undefined => (number(name) >= 0 ? number(name) : undefined);
   return {

@@ -64,6 +64,7 @@ export async function readSettings(
       partitions: row.partitions,
       brokers: undefined,
       replicationFactor: undefined,
+      inSyncReplicas: undefined,
       minInsyncReplicas: undefined,
       uncleanLeaderElection: undefined,
       cleanupPolicy: 'delete',
