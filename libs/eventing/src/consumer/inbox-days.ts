@@ -15,6 +15,7 @@ export interface InboxDay {
   readonly name: string;
   readonly from: string;
   readonly to: string;
+  readonly endsAt: Date;
 }
 
 /** The day of `now` and the `ahead` days after it. */
@@ -23,7 +24,13 @@ export function inboxDays(now: Date, ahead: number): InboxDay[] {
   return Array.from({ length: ahead + 1 }, (_, i) => {
     const startMs = (today + i) * DAY_MS;
     const date = new Date(startMs).toISOString().slice(0, 10).replaceAll('-', '');
-    return { name: `inbox_${date}`, from: lowestIdOf(startMs), to: lowestIdOf(startMs + DAY_MS) };
+    const endMs = startMs + DAY_MS;
+    return {
+      name: `inbox_${date}`,
+      from: lowestIdOf(startMs),
+      to: lowestIdOf(endMs),
+      endsAt: new Date(endMs),
+    };
   });
 }
 
@@ -40,8 +47,19 @@ export function refuseFutureId(id: string, now: Date): void {
   );
 }
 
+/** The days among the partitions `names` that ended `retentionDays` ago or longer, oldest first. */
+export function forgettableDays(names: readonly string[], now: Date, retentionDays: number): InboxDay[] {
+  return names
+    .toSorted()
+    .flatMap((name) => {
+      const [, year, month, day] = /^inbox_(\d{4})(\d{2})(\d{2})$/.exec(name) ?? [];
+      return year ? inboxDays(new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))), 0) : [];
+    })
+    .filter(({ endsAt }) => endsAt.getTime() + retentionDays * DAY_MS <= now.getTime());
+}
+
 /** Below every id of this ms: its version digits are 0, a UUIDv7's are 7. */
-function lowestIdOf(ms: number): string {
+export function lowestIdOf(ms: number): string {
   const hex = ms.toString(16).padStart(12, '0');
   return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
 }

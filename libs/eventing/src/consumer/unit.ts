@@ -1,8 +1,8 @@
 /**
  * One unit: everything that arrived together, in one transaction. The order of its statements is the rule:
  *
- * N1 the first copy of each event id (H2), then the inbox: what it knows is dropped (E3, E7); then what is too old
- *    to judge is refused (low-water.ts);
+ * N1 the first copy of each event id (H2), then the inbox: what it knows is dropped (E3, E7); then what is
+ *    too old to judge is refused (low-water.ts);
  * N2 the parked keys, locked in a statement of their own after the inbox insert (H13); what must wait
  *    becomes letters;
  * N3 the rows that handlers declared, one sorted statement per lock (H18);

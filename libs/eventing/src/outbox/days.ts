@@ -5,9 +5,22 @@
  *    outbox, which stops nobody who reads or writes; and never waits longer than `lock_timeout`, because
  *    writers would queue behind it.
  */
-import { codeOf, Loop, run, statement, TransientError, withClient, type Logger } from '@aura/platform';
+import {
+  codeOf,
+  Loop,
+  run,
+  statement,
+  TransientError,
+  withClient,
+  type Logger,
+  type Next,
+  type Queryable,
+} from '@aura/platform';
 import type { Pool, PoolClient } from 'pg';
+import type { Finding } from '../operations/operations.js';
 import { DAYS_LOCK, LOCK_SPACE } from './lock-session.js';
+import { DaysMetrics } from './days-metrics.js';
+import { OutboxRetention, retentionFindings } from './retention.js';
 
 export interface OutboxDaysOptions {
   readonly pool: Pool;
@@ -16,9 +29,13 @@ export interface OutboxDaysOptions {
   readonly daysAhead?: number;
   /** Default one hour. */
   readonly everyMs?: number;
+  /** Days are dropped when they ended so many days ago and nobody needs them. Default: everything is kept. */
+  readonly retentionDays?: number;
 }
 
 const HOUR_MS = 3_600_000;
+/** A day that is in use is tried again after this long. */
+const BUSY_MS = 60_000;
 /** Fewer days than this ahead is an alarm. */
 const ALARM_DAYS = 2;
 
@@ -49,20 +66,23 @@ interface MissingDay {
   ahead: number;
 }
 
-/** Keeps the partitions of `aura.outbox` made ahead. Any number of replicas may run one. */
+/**
+ * Keeps the partitions of `aura.outbox` made ahead, and drops the oldest where there is a retention. Any
+ * number of replicas may run one.
+ */
 export class OutboxDays {
   readonly #loop: Loop;
+  readonly #metrics = new DaysMetrics('outbox');
+  readonly #retention: OutboxRetention | undefined;
 
   constructor(private readonly options: OutboxDaysOptions) {
-    const everyMs = options.everyMs ?? HOUR_MS;
+    const { pool, logger, retentionDays, everyMs = HOUR_MS } = options;
+    if (retentionDays !== undefined) this.#retention = new OutboxRetention({ pool, logger, retentionDays });
     this.#loop = new Loop({
       name: 'outbox.days',
       idleMs: everyMs,
       backoff: { initialMs: 100, maxMs: Math.min(30_000, everyMs) },
-      round: async () => {
-        await this.#make();
-        return 'wait';
-      },
+      round: () => this.#round(),
       onError: (error, failures) => void this.#warn(error, failures),
     });
   }
@@ -71,18 +91,28 @@ export class OutboxDays {
   async start(attempts = 50): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
-        await this.#loop.runOnce();
+        await this.#make();
         break;
       } catch (error) {
         if (attempt >= attempts || !isBusy(error)) throw error;
         await new Promise((resolve) => setTimeout(resolve, 50 + Math.random() * 100));
       }
     }
+    this.#metrics.start();
     this.#loop.start();
   }
 
-  stop(): Promise<void> {
-    return this.#loop.stop();
+  async stop(): Promise<void> {
+    this.#metrics.stop();
+    await this.#loop.stop();
+  }
+
+  /** Makes days, and drops those that may go. */
+  async #round(): Promise<Next> {
+    await this.#make();
+    const round = await this.#retention?.runOnce();
+    if (round) this.#metrics.kept(round.kept);
+    return round?.busy ? { afterMs: BUSY_MS } : 'wait';
   }
 
   async #make(): Promise<void> {
@@ -91,15 +121,36 @@ export class OutboxDays {
       while ((await run(client, MISSING, [daysAhead])).length > 0)
         await inTransaction(client, makeFirst, daysAhead);
     });
+    this.#metrics.madeAhead(daysAhead);
   }
 
   async #warn(error: unknown, failures: number): Promise<void> {
     const { pool, logger } = this.options;
-    const missing = await missingDays(pool, ALARM_DAYS);
+    const missing = await missingOrUnknown(pool);
     const fields = { err: error, failures, missing };
     if (missing.length > 0) logger.error(fields, 'outbox: partitions of the next days are missing');
     else logger.warn(fields, 'outbox: could not make the partitions ahead, trying again');
   }
+}
+
+/**
+ * What an operator should know of the partitions of the outbox: days that are missing soon (H24), and days
+ * that stay longer than `retentionDays`, with what needs them.
+ */
+export async function outboxDaysFindings(db: Queryable, retentionDays?: number): Promise<Finding[]> {
+  const missing = await missingDays(db, ALARM_DAYS);
+  const findings: Finding[] = missing.map((day) => ({
+    code: 'outbox-day-missing',
+    severity: 'alarm',
+    subject: `aura.outbox_${day}`,
+    words:
+      `There is no partition for ${day}: from that day on nothing can be raised. A running service makes ` +
+      'it by itself, hourly and at its start: its log says what keeps it from doing so.',
+    command: undefined,
+  }));
+  return retentionDays === undefined
+    ? findings
+    : [...findings, ...(await retentionFindings(db, retentionDays))];
 }
 
 /** One day per transaction: what is attached holds its lock until the commit. */
@@ -118,13 +169,18 @@ async function makeFirst(client: PoolClient, daysAhead: number): Promise<void> {
   );
 }
 
-/** Names of the days from today that have no partition; none where the database can't say. */
-async function missingDays(pool: Pool, daysAhead: number): Promise<string[]> {
+/** Names of the days from today that have no partition. */
+async function missingDays(db: Queryable, daysAhead: number): Promise<string[]> {
+  const days = await run<MissingDay & Record<string, unknown>>(db, MISSING, [daysAhead]);
+  return days.filter((day) => day.ahead >= 0).map((day) => day.name);
+}
+
+/** None where the database can't say: the round's own error says what is wrong. */
+async function missingOrUnknown(db: Queryable): Promise<string[]> {
   try {
-    const days = await run<MissingDay>(pool, MISSING, [daysAhead]);
-    return days.filter((day) => day.ahead >= 0).map((day) => day.name);
+    return await missingDays(db, ALARM_DAYS);
   } catch {
-    return []; // the round's own error says what is wrong
+    return []; // see above
   }
 }
 
