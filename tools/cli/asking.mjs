@@ -5,7 +5,7 @@ const REASON_MIN = 3;
 /**
  * Asks every chosen service; one that fails is said aside and does not keep the others from being shown.
  *
- * @param {{ clients: import('./admin-client.mjs').AdminClient[], output: import('./output.mjs').Output }} context
+ * @param {Pick<import('./run.mjs').Context, 'clients' | 'output'>} context
  * @param {(client: import('./admin-client.mjs').AdminClient) => Promise<object>} ask
  * @returns {Promise<{ answers: { service: string, answer: any }[], exitCode: number }>}
  */

@@ -4,7 +4,7 @@ import pc from 'picocolors';
 /** A terminal that says nothing of its width. */
 const USUAL_WIDTH = 100;
 
-/** What a command prints: tables for people, one JSON document for scripts. Picocolors knows NO_COLOR and pipes. */
+/** What a command prints: tables for people, one JSON document for scripts. Picocolors knows NO_COLOR. */
 export class Output {
   /** @param {{ json: boolean, out: NodeJS.WritableStream, err: NodeJS.WritableStream }} options */
   constructor({ json, out, err }) {

@@ -40,7 +40,8 @@ export function auraProgram(act) {
 const WHERE = `
 Services: --url, or AURA_SERVICES=name=url,... or those of the running demo.
 Key: AURA_SERVICE_TOKEN_SECRET (or _FILE), or the demo's. Who: AURA_OPERATOR, or your user name.
-Exit codes: ${EXIT.fine} fine, ${EXIT.failed} failed, ${EXIT.usage} wrong usage, ${EXIT.alarm} the doctor found an alarm.`;
+Exit codes: ${EXIT.fine} fine, ${EXIT.failed} failed, ${EXIT.usage} wrong usage,
+            ${EXIT.alarm} the doctor found an alarm.`;
 
 /** Mistakes end in `run` with the exit code for wrong usage, not in the process. */
 function prepare(command) {

@@ -6,6 +6,16 @@ import { auraProgram } from './program.mjs';
 import { chosen, knownServices, operatorName, tokenSecret } from './services.mjs';
 
 /**
+ * @typedef {object} Context what a command works with
+ * @property {string[]} args
+ * @property {Record<string, any>} options
+ * @property {Output} output
+ * @property {AbortSignal} signal aborted by Ctrl-C
+ * @property {AdminClient[]} clients of the services that were chosen
+ * @property {AdminClient} client the first of them
+ */
+
+/**
  * Does what the arguments say. Listens to Ctrl-C only while it runs.
  *
  * @param {string[]} argv after the script's name
@@ -32,6 +42,7 @@ export async function run(argv) {
   }
 }
 
+/** @returns {Context} */
 function contextOf({ args, options, many }, signal) {
   const { env } = process;
   const place = knownServices(env);

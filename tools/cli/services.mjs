@@ -1,5 +1,5 @@
-// Where the services are, and the key for their tokens: from the command line, the environment, or the file that
-// a running demo leaves in its folder.
+// Where the services are, and the key for their tokens: from the command line, the environment, or the file
+// that a running demo leaves in its folder.
 import { existsSync, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { resolve } from 'node:path';
@@ -80,7 +80,8 @@ export function tokenSecret(environment, { secretFile }) {
   const file = environment[`${SECRET}_FILE`] ?? secretFile;
   if (file && existsSync(file)) return readFileSync(file, 'utf8').replace(/\r?\n$/, '');
   throw misuse(
-    `There is no key to sign a token with: set ${SECRET} (or ${SECRET}_FILE) to the one that the services have`,
+    `There is no key to sign a token with: set ${SECRET} (or ${SECRET}_FILE), ` +
+      'the same that the services have',
   );
 }
 

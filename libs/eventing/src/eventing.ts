@@ -128,7 +128,10 @@ export class Eventing {
     this.#tasks.start();
   }
 
-  /** Joins the service's group, and tries its parked keys again. Resolves at once: a log that is away is tried again, and seen in `status`. */
+  /**
+   * Joins the service's group, and tries its parked keys again. Resolves at once: a log that is away is
+   * tried again, and seen in `status`.
+   */
   async consume(handlers: Handlers): Promise<void> {
     const { service, log, registry, contracts, logger, limits, letters } = this.options;
     this.#redrives = redriveTasks(
@@ -192,9 +195,11 @@ export class Eventing {
   #operations(): Operations {
     const { service: group, log, registry, logger } = this.options;
     const units = this.units.context;
+    const topic = `${group}.events`;
     const parts: Partial<ServiceParts> = {
       letters: new DeadLetters({ group, units, logger, metrics: this.#letterMetrics }),
-      topics: new ServiceTopic({ topic: `${group}.events`, log, pool: this.#pool }),
+      topics: new ServiceTopic({ topic, log, pool: this.#pool }),
+      topicNames: [topic],
       relayStatus: () => this.#relay.status(),
       log,
       registry,

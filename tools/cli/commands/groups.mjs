@@ -51,11 +51,10 @@ function target(text) {
 async function list(context) {
   const { output } = context;
   const { answers, exitCode } = await askAll(context, (client) => client.get('group'));
-  for (const { service, answer } of answers)
-    if (answer.paused)
-      output.line(
-        `${service} is paused since ${timeText(answer.paused.since)} by ${answer.paused.by}: ${answer.paused.reason}`,
-      );
+  for (const { service, answer } of answers) {
+    const { since, by, reason } = answer.paused ?? {};
+    if (since) output.line(`${service} is paused since ${timeText(since)} by ${by}: ${reason}`);
+  }
   output.table(
     ['service', 'topic', 'partition', 'next', 'log', 'behind', 'owner', 'stands still'],
     answers.flatMap(({ service, answer }) => answer.partitions.map((each) => partitionRow(service, each))),

@@ -164,7 +164,10 @@ export class ConfluentRegistry implements SchemaRegistry {
   }
 }
 
-/** The level for all subjects: small, and read from where the schemas are. The client would try three times. */
+/**
+ * Asks for the level of all subjects: small, and kept where the schemas are. The client would ask three
+ * times.
+ */
 function pinging(url: string, auth: ConfluentRegistryOptions['auth']) {
   const address = `${url.replace(/\/$/, '')}/config`;
   const headers: Record<string, string> = auth

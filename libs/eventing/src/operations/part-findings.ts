@@ -53,7 +53,7 @@ export function letterFindings(letters: LetterOperations): FindingSource {
           code: 'dead-letter',
           severity: 'warning',
           subject: `${topic} ${key}`,
-          words: `since ${since.toISOString()} ${type} fails with ${why}; ${waiting} events of its key wait behind it`,
+          words: `${type} fails with ${why}, since ${since.toISOString()}; ${waiting} wait behind it`,
           command: `dead-letters redrive --topic ${shellWord(topic)} --key ${shellWord(key)} --reason "…"`,
         };
       });
@@ -102,7 +102,9 @@ export function relayFindings(relay: RelayOperations, status: () => RelayStatus)
           code: 'relay-parked-key',
           severity: 'warning',
           subject: `${topic} ${key}`,
-          words: `the log refused a record for good since ${since.toISOString()} (${error.name}: ${error.message}); ${waiting} wait`,
+          words:
+            `the log refused a record for good (${error.name}: ${error.message}), ` +
+            `since ${since.toISOString()}; ${waiting} wait`,
           command: `relay resume-key --topic ${shellWord(topic)} --key ${shellWord(key)} --reason "…"`,
         });
       const { lastError } = status();

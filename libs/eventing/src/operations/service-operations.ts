@@ -1,5 +1,6 @@
 import type { SchemaRegistry } from '@aura/contracts';
 import type { EventLog } from '@aura/event-log';
+import { BrokerSettingsCheck } from '../guards/broker-settings-check.js';
 import type { RelayStatus } from '../outbox/relay.js';
 import { examine, type FindingSource } from './doctor.js';
 import type { Operations } from './operations.js';
@@ -11,8 +12,9 @@ import {
   replayFindings,
 } from './part-findings.js';
 
-export interface ServiceParts extends Omit<Operations, 'doctor' | 'topics'> {
-  readonly topics: Operations['topics'] & FindingSource;
+export interface ServiceParts extends Omit<Operations, 'doctor'> {
+  /** That this service publishes on. */
+  readonly topicNames: readonly string[];
   readonly relayStatus: () => RelayStatus;
   readonly log: EventLog;
   readonly registry: SchemaRegistry;
@@ -20,14 +22,14 @@ export interface ServiceParts extends Omit<Operations, 'doctor' | 'topics'> {
 
 /** Everything that an operator may ask of one service, put together from its parts. */
 export function serviceOperations(parts: ServiceParts): Operations {
-  const { letters, groups, relay, replay, topics, relayStatus, log, registry } = parts;
+  const { letters, groups, relay, replay, topics, topicNames, relayStatus, log, registry } = parts;
   const sources: readonly FindingSource[] = [
     ...outsideFindings(log, registry),
     relayFindings(relay, relayStatus),
     groupFindings(groups),
     letterFindings(letters),
     replayFindings(replay),
-    topics,
+    new BrokerSettingsCheck(log, topicNames),
   ];
   return { letters, groups, relay, replay, topics, doctor: () => examine(sources) };
 }

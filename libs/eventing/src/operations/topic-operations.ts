@@ -1,10 +1,9 @@
 import { UnknownTopicError, type EventLog, type TopicSettings } from '@aura/event-log';
 import { withClient } from '@aura/platform';
 import type { Pool, PoolClient } from 'pg';
+import { brokerFindings } from '../guards/broker-settings.js';
 import { noteOperation } from './audit.js';
-import { topicDifferences } from './topic-differences.js';
-import type { FindingSource } from './doctor.js';
-import type { Change, Finding, TopicOperations, TopicPlan } from './operations.js';
+import type { Change, TopicOperations, TopicPlan } from './operations.js';
 
 export interface ServiceTopicOptions {
   /** The topic that this service publishes on. */
@@ -13,16 +12,11 @@ export interface ServiceTopicOptions {
   readonly pool: Pool;
 }
 
-/** What production needs, where nobody says otherwise. */
-const USUAL_REPLICATION = 3;
-
 /**
  * The topic that a service publishes on. It is made where it is missing, and never changed where it is
  * there: another partition count would move keys, and lose their order (H30).
  */
-export class ServiceTopic implements TopicOperations, FindingSource {
-  readonly name = "the service's topic";
-
+export class ServiceTopic implements TopicOperations {
   constructor(private readonly options: ServiceTopicOptions) {}
 
   async apply(
@@ -31,35 +25,12 @@ export class ServiceTopic implements TopicOperations, FindingSource {
   ): Promise<readonly TopicPlan[]> {
     const { topic: name } = this.options;
     const settings = await this.#settings();
-    if (settings) return [planOf(name, topicDifferences(settings, wanted))];
+    if (settings) return [planOf(name, differences(name, settings, wanted))];
     const made = await this.#create(wanted, change);
-    const differences = made ? topicDifferences(made, wanted) : [];
+    const short = made ? differences(name, made, wanted) : [];
     const copies = this.options.log.kind === 'kafka' ? `, ${wanted.replicationFactor} copies` : '';
-    const words = [`${wanted.partitions} partitions${copies}`, ...differences].join('; ');
+    const words = [`${wanted.partitions} partitions${copies}`, ...short].join('; ');
     return [{ name, action: 'create', words }];
-  }
-
-  /** Whatever its partition count: that was somebody's choice. */
-  async findings(): Promise<readonly Finding[]> {
-    const { topic: subject } = this.options;
-    const settings = await this.#settings();
-    if (!settings)
-      return [
-        {
-          code: 'topic-missing',
-          severity: 'alarm',
-          subject,
-          words: 'the topic of this service does not exist: what is committed waits to be published',
-          command: 'topics apply --reason "…"',
-        },
-      ];
-    return topicDifferences(settings, { replicationFactor: USUAL_REPLICATION }).map((words) => ({
-      code: 'topic-differs',
-      severity: 'warning',
-      subject,
-      words,
-      command: undefined,
-    }));
   }
 
   /** What it is now; undefined for a dry run. */
@@ -91,9 +62,20 @@ export class ServiceTopic implements TopicOperations, FindingSource {
   }
 }
 
-function planOf(name: string, differences: readonly string[]): TopicPlan {
-  if (differences.length === 0) return { name, action: 'nothing', words: 'as it should be' };
-  return { name, action: 'differs', words: differences.join('; ') };
+function differences(
+  name: string,
+  settings: TopicSettings,
+  { partitions, replicationFactor }: { readonly partitions: number; readonly replicationFactor: number },
+): string[] {
+  // With fewer copies wanted there is less to wait for.
+  const minInsyncReplicas = Math.min(2, Math.max(1, replicationFactor - 1));
+  const needs = { partitions, replicationFactor, minInsyncReplicas };
+  return brokerFindings(name, settings, needs).map(({ words }) => words);
+}
+
+function planOf(name: string, found: readonly string[]): TopicPlan {
+  if (found.length === 0) return { name, action: 'nothing', words: 'as it should be' };
+  return { name, action: 'differs', words: found.join('; ') };
 }
 
 async function inTransaction(client: PoolClient, fn: () => Promise<void>): Promise<void> {

@@ -1,4 +1,6 @@
-/** What may be sent to the admin API. Unknown names are refused: a slip of the pen must not widen a change. */
+/**
+ * What may be sent to the admin API. Unknown names are refused: a slip of the pen must not widen a change.
+ */
 import type { Change, LetterSelection, MoveTarget, ReplaySelection } from '@aura/eventing';
 import { z } from 'zod';
 import { integer } from '../config/settings.js';

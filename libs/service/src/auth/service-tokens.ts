@@ -19,8 +19,8 @@ const OPERATOR_NAME = /^[\w.@+-]{1,64}$/;
  * Tokens between services: JWT (RFC 7519), HS256, 60 s; issuer = the calling service, audience = the called
  * one. All services share one key: whoever has it can be any of them. It proves "one of us", for networks
  * that are ours.
- * An operator's token differs in its issuer, `operator:<name>`: it opens the admin API and nothing else, and a
- * service's token does not open that.
+ * An operator's token differs in its issuer, `operator:<name>`: it opens the admin API and nothing else, and
+ * a service's token does not open that.
  */
 export class ServiceTokens {
   constructor(
