@@ -9,6 +9,7 @@ import type { Pool } from 'pg';
 import type { DataSource } from 'typeorm';
 import { Consumer, type ConsumerLimits, type ConsumerStatus } from './consumer/consumer.js';
 import type { Handlers } from './consumer/handlers.js';
+import { inboxFindings } from './consumer/inbox-upkeep.js';
 import type { LetterLimits } from './letters/letter-limits.js';
 import { totalsOf } from './letters/letter-list.js';
 import { DeadLetters } from './letters/letter-operations.js';
@@ -16,10 +17,13 @@ import { letterMetrics, type LetterMetrics } from './letters/metrics.js';
 import { redriveTasks } from './letters/redrive-task.js';
 import { Redrive } from './letters/redrive.js';
 import { migrate } from './migrations/migrate.js';
+import type { FindingSource } from './operations/doctor.js';
 import type { Operations } from './operations/operations.js';
 import { serviceOperations, type ServiceParts } from './operations/service-operations.js';
 import { ServiceTopic } from './operations/topic-operations.js';
-import { OutboxDays } from './outbox/days.js';
+import { OutboxBudget, type BudgetStatus } from './outbox/budget.js';
+import type { BudgetLimits } from './outbox/budget-rules.js';
+import { OutboxDays, outboxDaysFindings } from './outbox/days.js';
 import { keepSchemas } from './outbox/relay-store.js';
 import { Relay, type RelayStatus } from './outbox/relay.js';
 import { WakeUp } from './outbox/wake-up.js';
@@ -48,6 +52,15 @@ export interface EventingOptions {
   readonly createTopics?: { readonly partitions: number };
   readonly limits?: ConsumerLimits;
   readonly letters?: LetterLimits;
+  /**
+   * Days of the outbox are dropped when they ended so many days ago and nobody needs them. Default:
+   * everything is kept; the outbox is the event store that replay reads.
+   */
+  readonly outboxRetentionDays?: number;
+  /** How long the inbox remembers which events were applied (whole days). Default 14. */
+  readonly inboxRetentionDays?: number;
+  /** Past it new work is refused. Default: 1 GiB, 24 hours. */
+  readonly outboxBudget?: Partial<BudgetLimits>;
 }
 
 export interface EventingStatus {
@@ -56,6 +69,8 @@ export interface EventingStatus {
   readonly consumer: ConsumerStatus | undefined;
   /** False until the topics that this service needs have been made; true where it does not make them. */
   readonly topicsReady: boolean;
+  /** What waits to be published, as this replica sees it. */
+  readonly outbox: BudgetStatus;
 }
 
 /**
@@ -72,6 +87,7 @@ export class Eventing {
   readonly #letterMetrics: LetterMetrics;
   readonly #pool: Pool;
   readonly #days: OutboxDays;
+  readonly #budget: OutboxBudget;
   readonly #relay: Relay;
   readonly #wakeUp: WakeUp;
   readonly #topics: Loop;
@@ -89,9 +105,21 @@ export class Eventing {
       contracts,
       clock,
       onCommitted: (written) => this.#onCommitted(written),
+      admit: () => this.#budget.admit(),
     });
     this.#letterMetrics = letterMetrics(options.service, () => totalsOf(this.#pool, options.service));
-    this.#days = new OutboxDays({ pool: this.#pool, logger });
+    const { outboxRetentionDays: retentionDays, outboxBudget } = options;
+    this.#days = new OutboxDays({
+      pool: this.#pool,
+      logger,
+      ...(retentionDays === undefined ? {} : { retentionDays }),
+    });
+    this.#budget = new OutboxBudget({
+      service: options.service,
+      pool: this.#pool,
+      logger,
+      ...(outboxBudget ? { limits: outboxBudget } : {}),
+    });
     this.#relay = new Relay({
       connection,
       db: this.#pool,
@@ -115,6 +143,7 @@ export class Eventing {
     await withClient(this.#pool, migrate);
     await keepSchemas(this.#pool, this.options.contracts.definitions());
     await this.#days.start();
+    this.#budget.start();
   }
 
   /** Starts publishing, and the tasks of `handlers`. */
@@ -133,7 +162,7 @@ export class Eventing {
    * tried again, and seen in `status`.
    */
   async consume(handlers: Handlers): Promise<void> {
-    const { service, log, registry, contracts, logger, limits, letters } = this.options;
+    const { service, log, registry, contracts, logger, limits, letters, inboxRetentionDays } = this.options;
     this.#redrives = redriveTasks(
       new Redrive({
         group: service,
@@ -158,6 +187,7 @@ export class Eventing {
       logger,
       ...(limits ? { limits } : {}),
       ...(letters ? { letters } : {}),
+      ...(inboxRetentionDays === undefined ? {} : { inboxRetentionDays }),
     });
     await this.#consumer.start();
   }
@@ -167,6 +197,7 @@ export class Eventing {
       relay: this.#relay.status(),
       consumer: this.#consumer?.status(),
       topicsReady: this.#topicsReady,
+      outbox: this.#budget.status(),
     };
   }
 
@@ -181,13 +212,14 @@ export class Eventing {
 
   /** After everything that raises events has stopped. */
   async stopPublishing(): Promise<void> {
-    await Promise.all([this.#topics.stop(), this.#wakeUp.stop(), this.#days.stop()]);
+    await Promise.all([this.#topics.stop(), this.#wakeUp.stop(), this.#days.stop(), this.#budget.stop()]);
     await this.#relay.stop();
   }
 
   #onCommitted({ events, tasks }: { events: number; tasks: number }): void {
     if (tasks > 0) this.#tasks?.nudge();
     if (events === 0) return;
+    this.#budget.raised();
     if (this.#relay.status().leader) this.#relay.nudge();
     else this.#wakeUp.notify();
   }
@@ -201,11 +233,21 @@ export class Eventing {
       topics: new ServiceTopic({ topic, log, pool: this.#pool }),
       topicNames: [topic],
       relayStatus: () => this.#relay.status(),
+      upkeep: this.#upkeep(),
       log,
       registry,
     };
     // Groups, relay and replay follow in a moment: until then the doctor says that they were not examined.
     return serviceOperations(parts as ServiceParts);
+  }
+
+  #upkeep(): FindingSource[] {
+    const { outboxRetentionDays, inboxRetentionDays } = this.options;
+    return [
+      { name: 'the outbox', findings: () => outboxDaysFindings(this.#pool, outboxRetentionDays) },
+      { name: 'the budget of the outbox', findings: () => this.#budget.findings() },
+      { name: 'the inbox', findings: () => inboxFindings(this.#pool, inboxRetentionDays) },
+    ];
   }
 
   #topicLoop(): Loop {

@@ -84,6 +84,8 @@ export interface ConsumerOptions {
   readonly instance?: string;
   readonly limits?: ConsumerLimits;
   readonly letters?: LetterLimits;
+  /** How long the inbox remembers ids, in whole days; see low-water.ts. Default 14. */
+  readonly inboxRetentionDays?: number;
 }
 
 /** For readiness and for people. */
@@ -135,7 +137,7 @@ export class Consumer {
     };
     const onStandstill = this.#onStandstill.bind(this);
     this.#metrics = consumerMetrics(group, () => this.status());
-    this.#upkeep = new InboxUpkeep(units, logger);
+    this.#upkeep = new InboxUpkeep(units, logger, options.inboxRetentionDays);
     this.#assignment = new Assignment({
       ...options,
       owner: [options.instance, randomUUID()].filter(Boolean).join('/'),

@@ -25,6 +25,11 @@ export interface UnitOfWorkContext {
   readonly clock: Clock;
   /** Called after a commit that wrote events (nudges the relay) or tasks (starts them). Must not throw. */
   onCommitted(written: { events: number; tasks: number }): void;
+  /**
+   * Asked before a request raises an event: throws where no new work is taken (`OutboxFullError`). What
+   * handlers and tasks raise is not asked for. Default: all is taken.
+   */
+  admit?(): void;
 }
 
 /**
@@ -173,6 +178,7 @@ export class UnitOfWork {
     if (this.#events.length >= MAX_RAISED)
       throw new InvariantError(`one unit of work raised more than ${MAX_RAISED} events: split the work`);
     const by = options.cause && cause.kind === 'event' ? { ...cause, event: options.cause } : cause;
+    if (by.kind === 'request') this.context.admit?.();
     const encoded = this.context.contracts.encode(event);
     const correlationId = options.correlationId ?? correlationOf(by);
     const causationId = causationOf(by);

@@ -15,8 +15,8 @@ export interface Work {
   readonly now: Date;
   /**
    * Raises an event: encoded and checked at once, written with the commit. Throws `InvalidPayloadError`
-   * with the field's path, or `EventTooLargeError`; nothing has been written then and the transaction can
-   * go on.
+   * with the field's path, or `EventTooLargeError`, or, for a person's request, `OutboxFullError` while too
+   * much waits to be published; nothing has been written then and the transaction can go on.
    */
   raise(event: NewEvent, options?: RaiseOptions): RaisedEvent;
   /** Wants `kind` done later, or right after the commit, by the handler of that kind; see tasks.ts. */
