@@ -2,10 +2,13 @@ import { TransientError } from '@aura/platform';
 import {
   ConfigResourceTypes,
   PartitionAssigners,
+  type Admin,
+  type Broker,
   type Cluster,
   type Consumer,
+  type DescribeConfigResponse,
   type Kafka,
-  type Admin,
+  type ResourceConfigQuery,
 } from 'kafkajs';
 import { UnknownTopicError } from '../errors.js';
 import type {
@@ -117,29 +120,23 @@ export class Topics {
     }
   }
 
-  async settings(topic: string): Promise<TopicSettings> {
-    const found = await this.withTopic(topic, async (cluster) => ({
-      partitions: cluster.findTopicPartitionMetadata(topic),
-      brokers: (await cluster.metadata()).brokers.length,
-    }));
-    const { partitions, brokers } = found;
-    const copies = {
-      replicationFactor: Math.min(...partitions.map(({ replicas }) => replicas.length)),
-      inSyncReplicas: Math.min(...partitions.map(({ isr }) => isr.length)),
-    };
-    const what = `reading the settings of ${topic}`;
-    try {
-      const admin = await (this.#admin ??= this.#connectAdmin());
+  /** Not through `admin`: that one asks for every topic, and fails where any of them has no leader. */
+  settings(topic: string): Promise<TopicSettings> {
+    return this.withTopic(topic, async (cluster) => {
+      const partitions = cluster.findTopicPartitionMetadata(topic);
+      const [nodeId] = cluster.getNodeIds();
+      const broker = (await cluster.findBroker({ nodeId: String(nodeId) })) as Broker & DescribesConfigs;
       const asked = { type: ConfigResourceTypes.TOPIC, name: topic, configNames: SETTINGS };
-      const answer = admin.describeConfigs({ resources: [asked], includeSynonyms: false });
-      const { resources } = await within(CALL_TIMEOUT_MS, what, answer);
+      const { resources } = await broker.describeConfigs({ resources: [asked] });
       const entries = resources[0]?.configEntries ?? [];
-      const values = new Map(entries.map((entry) => [entry.configName, entry.configValue]));
-      return { partitions: partitions.length, brokers, ...copies, ...settingsOf(values) };
-    } catch (error) {
-      this.#dropAdmin();
-      throw isUnknownTopic(error) ? new UnknownTopicError(topic) : toLogError(error, what);
-    }
+      return {
+        partitions: partitions.length,
+        brokers: cluster.getNodeIds().length,
+        replicationFactor: Math.min(...partitions.map(({ replicas }) => replicas.length)),
+        inSyncReplicas: Math.min(...partitions.map(({ isr }) => isr.length)),
+        ...settingsOf(new Map(entries.map((entry) => [entry.configName, entry.configValue]))),
+      };
+    });
   }
 
   /** Creates what is missing and waits until every partition has a leader. Two callers at once are one. */
@@ -292,6 +289,11 @@ function offsetsByPartition(
   return new Map(
     (topics ?? []).flatMap((t) => t.partitions.map((p) => [p.partition, BigInt(p.offset)] as const)),
   );
+}
+
+/** Not in kafkajs's types. */
+interface DescribesConfigs {
+  describeConfigs(asked: { resources: readonly ResourceConfigQuery[] }): Promise<DescribeConfigResponse>;
 }
 
 const SETTINGS = [

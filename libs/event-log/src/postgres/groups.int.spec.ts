@@ -64,6 +64,12 @@ const positions = [0, 1, 2, 3].map((partition) => ({ topic: 't', partition, offs
 const readable = async (one: Member): Promise<number> =>
   (await as((c) => readMember(c, one, positions, { maxRecords: 100, maxBytes: 1_000_000 }))).length;
 
+async function write(one: Member, offset: bigint): Promise<void> {
+  const offsets = new MovedOffsets();
+  offsets.note({ topic: 't', partition: 0, offset });
+  await offsets.save(logDatabase, one);
+}
+
 describe('groups', () => {
   it('F1: a member that was expelled writes down nothing of what another has', async () => {
     const frozen = await joined();
@@ -71,11 +77,6 @@ describe('groups', () => {
     await expire(frozen);
     const heir = await joined();
     await as((c) => claim(c, heir));
-    const write = async (one: Member, offset: bigint): Promise<void> => {
-      const offsets = new MovedOffsets();
-      offsets.note({ topic: 't', partition: 0, offset });
-      await offsets.save(logDatabase, one);
-    };
     await write(heir, 2n);
     await write(frozen, 1n);
     expect(await log.groupOffsets('g', 't')).toEqual([{ partition: 0, offset: 2n }]);
