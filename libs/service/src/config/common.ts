@@ -35,6 +35,20 @@ export const COMMON_SETTINGS = {
   createTopics: flag()
     .default(false)
     .describe('Whether missing topics are made at start; in production `aura topics apply` makes them.'),
+  outboxRetentionDays: integer(1, 36_500)
+    .optional()
+    .describe(
+      'Days after which raised events are dropped from the outbox; without it all are kept for replays.',
+    ),
+  inboxRetentionDays: integer(1, 36_500)
+    .default(14)
+    .describe('Days for which it is remembered which events were applied; replays of older ones are parked.'),
+  outboxBudgetBytes: integer(1, 10 ** 14)
+    .default(2 ** 30)
+    .describe('Bytes of events that may wait to be published; past it new work gets a 503.'),
+  outboxBudgetAgeMs: integer(1_000, 10 ** 12)
+    .default(24 * 3_600_000)
+    .describe('How long the oldest event may wait to be published; past it new work gets a 503.'),
   logLevel: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
     .default('info')

@@ -54,6 +54,11 @@ export function eventsModule({ publishes, subscribes }: EventsModuleOptions): Dy
         logger,
         clock,
         ...(createTopics ? { createTopics: { partitions: logPartitions } } : {}),
+        inboxRetentionDays: config.inboxRetentionDays,
+        ...(config.outboxRetentionDays === undefined
+          ? {}
+          : { outboxRetentionDays: config.outboxRetentionDays }),
+        outboxBudget: { maxBytes: config.outboxBudgetBytes, maxAgeMs: config.outboxBudgetAgeMs },
       };
     },
   });
