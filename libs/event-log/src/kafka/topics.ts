@@ -1,6 +1,5 @@
 import { TransientError } from '@aura/platform';
 import {
-  ConfigResourceTypes,
   PartitionAssigners,
   type Admin,
   type Broker,
@@ -126,7 +125,7 @@ export class Topics {
       const partitions = cluster.findTopicPartitionMetadata(topic);
       const [nodeId] = cluster.getNodeIds();
       const broker = (await cluster.findBroker({ nodeId: String(nodeId) })) as Broker & DescribesConfigs;
-      const asked = { type: ConfigResourceTypes.TOPIC, name: topic, configNames: SETTINGS };
+      const asked = { type: TOPIC, name: topic, configNames: SETTINGS };
       const { resources } = await broker.describeConfigs({ resources: [asked] });
       const entries = resources[0]?.configEntries ?? [];
       return {
@@ -290,6 +289,9 @@ function offsetsByPartition(
     (topics ?? []).flatMap((t) => t.partitions.map((p) => [p.partition, BigInt(p.offset)] as const)),
   );
 }
+
+/** `ConfigResourceTypes.TOPIC`, which Node can't import by name out of kafkajs. */
+const TOPIC = 2;
 
 /** Not in kafkajs's types. */
 interface DescribesConfigs {
