@@ -110,6 +110,7 @@ export class Eventing {
     this.#letterMetrics = letterMetrics(options.service, () => totalsOf(this.#pool, options.service));
     const { outboxRetentionDays: retentionDays, outboxBudget } = options;
     this.#days = new OutboxDays({
+      service: options.service,
       pool: this.#pool,
       logger,
       ...(retentionDays === undefined ? {} : { retentionDays }),

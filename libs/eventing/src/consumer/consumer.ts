@@ -137,7 +137,7 @@ export class Consumer {
     };
     const onStandstill = this.#onStandstill.bind(this);
     this.#metrics = consumerMetrics(group, () => this.status());
-    this.#upkeep = new InboxUpkeep(units, logger, options.inboxRetentionDays);
+    this.#upkeep = new InboxUpkeep(group, units, logger, options.inboxRetentionDays);
     this.#assignment = new Assignment({
       ...options,
       owner: [options.instance, randomUUID()].filter(Boolean).join('/'),

@@ -27,15 +27,17 @@ export const DEFAULT_INBOX_RETENTION_DAYS = 14;
  */
 export class InboxUpkeep {
   readonly #loop: Loop;
-  readonly #metrics = new DaysMetrics('inbox');
+  readonly #metrics: DaysMetrics;
   #ready: Promise<unknown> | undefined;
 
-  /** Throws `InvariantError` for a retention below a day. */
+  /** `group` names it in metrics. Throws `InvariantError` for a retention below a day. */
   constructor(
+    group: string,
     private readonly units: UnitOfWorkContext,
     private readonly logger: Logger,
     private readonly retentionDays = DEFAULT_INBOX_RETENTION_DAYS,
   ) {
+    this.#metrics = new DaysMetrics('inbox', group);
     if (retentionDays < MIN_RETENTION_DAYS)
       throw new InvariantError(`an inbox has to remember ids for a day at least, not ${retentionDays} days`);
     this.#loop = new Loop({

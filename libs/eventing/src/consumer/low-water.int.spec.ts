@@ -28,7 +28,7 @@ beforeEach(async () => {
   for (const name of (await partitions(service.pool)).names)
     if (name !== 'inbox_default') await service.pool.query(`drop table aura.${name}`);
   await service.pool.query('truncate aura.inbox_low_water');
-  upkeep = new InboxUpkeep(service.units, silentLogger, RETENTION_DAYS);
+  upkeep = new InboxUpkeep('spec', service.units, silentLogger, RETENTION_DAYS);
   await service.pool.query(
     `insert into aura.consumer_offset
             (consumer_group, topic, partition, next_offset, high_water, epoch, owner, released)

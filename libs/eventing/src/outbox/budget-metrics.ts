@@ -21,18 +21,22 @@ export class BudgetMetrics {
   readonly #gauges: Observable[] = [this.#used, this.#bytes, this.#seconds];
   readonly #observe: BatchObservableCallback;
 
-  constructor(status: () => BudgetStatus) {
+  constructor(
+    private readonly service: string,
+    status: () => BudgetStatus,
+  ) {
+    const attributes = { service };
     this.#observe = (result) => {
       const { share, waiting } = status();
-      result.observe(this.#used, share);
-      result.observe(this.#bytes, waiting.bytes);
-      result.observe(this.#seconds, waiting.ageMs / 1_000);
+      result.observe(this.#used, share, attributes);
+      result.observe(this.#bytes, waiting.bytes, attributes);
+      result.observe(this.#seconds, waiting.ageMs / 1_000, attributes);
     };
   }
 
   /** Also makes the counter appear, at 0: a rate has to start somewhere. */
   start(): void {
-    this.#refused.add(0);
+    this.#refused.add(0, { service: this.service });
     this.#meter.addBatchObservableCallback(this.#observe, this.#gauges);
   }
 
@@ -41,6 +45,6 @@ export class BudgetMetrics {
   }
 
   refused(): void {
-    this.#refused.add(1);
+    this.#refused.add(1, { service: this.service });
   }
 }

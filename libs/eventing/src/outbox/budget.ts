@@ -86,7 +86,7 @@ export class OutboxBudget {
   constructor(private readonly options: OutboxBudgetOptions) {
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.#refreshMs = options.refreshMs ?? 2_000;
-    this.#metrics = new BudgetMetrics(() => this.#status);
+    this.#metrics = new BudgetMetrics(options.service, () => this.#status);
     this.#loop = new Loop({
       name: 'outbox.budget',
       idleMs: HOUR_MS,

@@ -19,6 +19,7 @@ export class DaysMetrics {
 
   constructor(
     table: 'outbox' | 'inbox',
+    private readonly service: string,
     private readonly nowMs: () => number = Date.now,
   ) {
     this.#ahead = this.#meter.createObservableGauge(`aura.${table}.days.ahead`, {
@@ -30,8 +31,9 @@ export class DaysMetrics {
     this.#gauges = [this.#ahead, this.#overdue];
     this.#observe = (result) => {
       if (this.#madeUntilDay === undefined) return;
-      result.observe(this.#ahead, this.#madeUntilDay - this.#today());
-      result.observe(this.#overdue, this.#overdueDays);
+      const attributes = { service: this.service };
+      result.observe(this.#ahead, this.#madeUntilDay - this.#today(), attributes);
+      result.observe(this.#overdue, this.#overdueDays, attributes);
     };
   }
 

@@ -25,6 +25,8 @@ import { OutboxRetention, retentionFindings } from './retention.js';
 export interface OutboxDaysOptions {
   readonly pool: Pool;
   readonly logger: Logger;
+  /** Names it in metrics. */
+  readonly service?: string;
   /** Default 7. */
   readonly daysAhead?: number;
   /** Default one hour. */
@@ -72,11 +74,12 @@ interface MissingDay {
  */
 export class OutboxDays {
   readonly #loop: Loop;
-  readonly #metrics = new DaysMetrics('outbox');
+  readonly #metrics: DaysMetrics;
   readonly #retention: OutboxRetention | undefined;
 
   constructor(private readonly options: OutboxDaysOptions) {
-    const { pool, logger, retentionDays, everyMs = HOUR_MS } = options;
+    const { pool, logger, service = '', retentionDays, everyMs = HOUR_MS } = options;
+    this.#metrics = new DaysMetrics('outbox', service);
     if (retentionDays !== undefined) this.#retention = new OutboxRetention({ pool, logger, retentionDays });
     this.#loop = new Loop({
       name: 'outbox.days',
