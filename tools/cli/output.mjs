@@ -1,9 +1,6 @@
 import Table from 'cli-table3';
 import pc from 'picocolors';
 
-/** A terminal that says nothing of its width. */
-const USUAL_WIDTH = 100;
-
 /** What a command prints: tables for people, one JSON document for scripts. Picocolors knows NO_COLOR. */
 export class Output {
   /** @param {{ json: boolean, out: NodeJS.WritableStream, err: NodeJS.WritableStream }} options */
@@ -18,9 +15,14 @@ export class Output {
     if (!this.json) this.out.write(`${text}\n`);
   }
 
+  /** As `line`, for text of others. */
+  words(text) {
+    this.line(printable(text));
+  }
+
   /** A line beside the output: progress, a service that is down. */
   aside(text) {
-    this.err.write(`${text}\n`);
+    this.err.write(`${printable(text)}\n`);
   }
 
   /** The one document for scripts; people don't see it. */
@@ -40,14 +42,14 @@ export class Output {
     const table = new Table({
       head,
       style: { head: colour ? ['bold'] : [], border: colour ? ['gray'] : [] },
-      ...widths(head, rows, this.out.columns ?? USUAL_WIDTH),
+      ...widths(head, rows, this.out.isTTY ? this.out.columns : Infinity),
     });
     for (const row of rows) table.push(row.map(cell));
     this.line(table.toString());
   }
 }
 
-/** The last column takes what is left, and wraps: words are there. */
+/** In a terminal the last column takes what is left, and wraps: words are there. Whoever greps wants lines. */
 function widths(head, rows, width) {
   const longest = (at) =>
     Math.max(...[head, ...rows].flatMap((row) => cell(row[at]).split('\n')).map((line) => line.length));
@@ -58,7 +60,16 @@ function widths(head, rows, width) {
 }
 
 function cell(value) {
-  return value === undefined || value === null ? '' : String(value);
+  return value === undefined || value === null ? '' : printable(String(value));
+}
+
+/**
+ * Text of others (keys, errors) without what a terminal takes as an order: nobody may paint over an alarm
+ * with the key of an event.
+ */
+export function printable(text) {
+  // oxlint-disable-next-line no-control-regex -- these are what must not come through
+  return text.replaceAll(/[\u0000-\u0009\u000B-\u001F\u007F-\u009F]/g, '\uFFFD');
 }
 
 /** `2026-11-26 23:04:11Z` */

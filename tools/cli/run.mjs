@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander';
 import { AdminClient } from './admin-client.mjs';
 import { CliError, EXIT } from './exit-codes.mjs';
-import { Output } from './output.mjs';
+import { Output, printable } from './output.mjs';
 import { auraProgram } from './program.mjs';
 import { chosen, knownServices, operatorName, tokenSecret } from './services.mjs';
 
@@ -64,7 +64,7 @@ function failed(error) {
     return error.exitCode === 0 ? EXIT.fine : EXIT.usage;
   }
   if (error instanceof CliError) {
-    process.stderr.write(`✖ ${error.message}\n`);
+    process.stderr.write(`✖ ${printable(error.message)}\n`);
     return error.exitCode;
   }
   process.stderr.write(`${error.stack ?? error}\n`);

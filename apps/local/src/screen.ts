@@ -55,6 +55,7 @@ export function closingText(stack: Stack, options: DemoOptions, run: PhotoRun, s
     `the API     ${gatewayUrl}/docs  ${pc.dim('(try POST /photos there)')}`,
     `health      ${gatewayUrl}/health/ready`,
     `logs        ${stack.logFolder}`,
+    ...(options.once ? [] : [`operators   npm run aura -- doctor`]),
     ...stack.places.map((place) => `data        ${place}`),
     '',
     pc.dim(`${milliseconds(startedMs)} in all. Everything listens on 127.0.0.1 only, without a login.`),

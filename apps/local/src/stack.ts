@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { TerminalError } from '@aura/platform';
 import type { DemoOptions } from './options.js';
 import { kafka, postgres, type ServiceName, type StartedPostgres } from './servers.js';
+import { ServicesFile } from './services-file.js';
 import {
   freePort,
   inProcesses,
@@ -24,6 +25,7 @@ export class Stack {
   readonly #stops: (() => Promise<void>)[] = [];
   readonly #services = new Map<ServiceName, StartedService>();
   readonly #starter: Starter;
+  readonly #file: ServicesFile;
   /** Where the data is, in words. */
   readonly places: string[] = [];
   readonly logFolder: string;
@@ -35,6 +37,7 @@ export class Stack {
     private readonly signal: AbortSignal,
   ) {
     this.logFolder = resolve(options.dir, 'logs');
+    this.#file = new ServicesFile(options.dir, secretFile(options.dir));
     this.#starter = options.processes ? inProcesses(this.logFolder) : inThisProcess(this.logFolder);
   }
 
@@ -60,6 +63,7 @@ export class Stack {
     const service = await this.#starter.start(name, port, this.#settingsOf(name));
     this.#stops.unshift(() => service.stop());
     this.#services.set(name, service);
+    this.#file.write(this.urls());
     await whenReady(service, this.signal);
     return `ready at ${service.url}`;
   }
@@ -73,6 +77,7 @@ export class Stack {
   }
 
   async stop(): Promise<void> {
+    if (this.#services.size > 0) this.#file.remove();
     for (const stop of this.#stops.splice(0)) await stop();
   }
 
@@ -98,10 +103,12 @@ export class Stack {
 
 /** Made once per folder, readable by its owner only: the services of one demo trust each other by it. */
 function tokenSecret(dir: string): string {
-  const file = resolve(dir, 'service-token-secret');
+  const file = secretFile(dir);
   if (!existsSync(file)) {
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, randomBytes(32).toString('base64url'), { mode: 0o600 });
   }
   return readFileSync(file, 'utf8');
 }
+
+const secretFile = (dir: string): string => resolve(dir, 'service-token-secret');

@@ -11,11 +11,11 @@ export interface Bundle {
 }
 
 /**
- * test/main.ts and register.ts as plain JavaScript, for tests that need a process of their own: built from
+ * A main of test/ (default: main.ts) and register.ts as plain JavaScript, for tests that need a process of their own: built from
  * the sources, so that no test reads a dist/ of yesterday. Lies inside the project, where `node_modules` is
  * found.
  */
-export async function bundleMain(): Promise<Bundle> {
+export async function bundleMain(main = 'main.ts'): Promise<Bundle> {
   const root = fileURLToPath(new URL('..', import.meta.url));
   const folder = join(root, 'out-tsc', `main-${randomBytes(4).toString('hex')}`);
   await build({
@@ -30,7 +30,7 @@ export async function bundleMain(): Promise<Bundle> {
       outDir: folder,
       minify: false,
       rollupOptions: {
-        input: { main: join(root, 'test/main.ts'), register: join(root, 'src/telemetry/register.ts') },
+        input: { main: join(root, 'test', main), register: join(root, 'src/telemetry/register.ts') },
         output: { entryFileNames: '[name].mjs' },
       },
     },

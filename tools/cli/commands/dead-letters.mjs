@@ -69,16 +69,16 @@ async function list(context) {
   const query = { ...selection(options), limit: options.limit };
   const { answers, exitCode } = await askAll(context, (client) => client.get('dead-letters', query));
   output.table(
-    ['service', 'topic', 'key', 'state', 'letters', 'since', 'error'],
+    ['service', 'topic', 'key', 'state', 'behind', 'since', 'error'],
     answers.flatMap(({ service, answer }) => answer.keys.map((key) => keyRow(service, key))),
     'No key stands still.',
   );
   return exitCode;
 }
 
-function keyRow(service, { topic, key, state, letters, parkedAt, since, error }) {
+function keyRow(service, { topic, key, state, waiting, since, error }) {
   const words = error ? `${error.name}: ${error.message}` : '';
-  return [service, topic, key, state, letters, timeText(parkedAt ?? since), words];
+  return [service, topic, key, state, waiting, timeText(since), words];
 }
 
 async function show({ client, options, output }) {
@@ -98,7 +98,7 @@ async function show({ client, options, output }) {
     `${key} of ${topic} has no letter.`,
   );
   const stack = answer.letters.find(({ error }) => error)?.error.stack;
-  if (stack) output.line(`\n${stack}`);
+  if (stack) output.words(`\n${stack}`);
 }
 
 async function redrive({ client, options, output }) {
@@ -106,7 +106,7 @@ async function redrive({ client, options, output }) {
   const answer = await client.post('dead-letters/redrive', { ...selection(options), ...change });
   output.document({ service: await client.name(), dryRun: change.dryRun, ...answer });
   const what = `${counted(answer.letters, 'letter')} of ${counted(answer.keys, 'key')}`;
-  output.line(said(change, `${what} would be tried again`, `Trying again: ${what}, in the background.`));
+  output.words(said(change, `${what} would be tried again`, `Trying again: ${what}, in the background.`));
 }
 
 async function discard({ client, options, output }) {
@@ -116,5 +116,5 @@ async function discard({ client, options, output }) {
   const answer = await client.post('dead-letters/discard', { topic, key, eventId: event, ...change });
   output.document({ service: await client.name(), dryRun: change.dryRun, ...answer });
   const what = `event ${event} of ${key}`;
-  output.line(said(change, `${what} would be given up`, `Given up for good: ${what}.`));
+  output.words(said(change, `${what} would be given up`, `Given up for good: ${what}.`));
 }

@@ -1,6 +1,7 @@
 import pc from 'picocolors';
 import { askAll } from '../asking.mjs';
 import { EXIT } from '../exit-codes.mjs';
+import { printable } from '../output.mjs';
 
 const ORDER = ['alarm', 'warning', 'note'];
 const PAINT = { alarm: pc.red, warning: pc.yellow, note: pc.dim };
@@ -27,9 +28,9 @@ async function doctor(context) {
   const colour = output.out.isTTY === true;
   for (const { service, severity, code, subject, words, command } of findings) {
     const mark = colour ? PAINT[severity](severity.padEnd(7)) : severity.padEnd(7);
-    output.line(`${mark}  ${service}: ${code}: ${subject}`);
-    output.line(`         ${words}`);
-    if (command) output.line(`         mend it: npm run aura -- ${withService(command, service)}`);
+    output.line(`${mark}  ${printable(`${service}: ${code}: ${subject}`)}`);
+    output.words(`         ${words}`);
+    if (command) output.words(`         mend it: npm run aura -- ${withService(command, service)}`);
   }
   const alarms = findings.filter(({ severity }) => severity === 'alarm').length;
   output.line(closing(answers, findings, alarms));

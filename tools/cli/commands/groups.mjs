@@ -53,7 +53,7 @@ async function list(context) {
   const { answers, exitCode } = await askAll(context, (client) => client.get('group'));
   for (const { service, answer } of answers) {
     const { since, by, reason } = answer.paused ?? {};
-    if (since) output.line(`${service} is paused since ${timeText(since)} by ${by}: ${reason}`);
+    if (since) output.words(`${service} is paused since ${timeText(since)} by ${by}: ${reason}`);
   }
   output.table(
     ['service', 'topic', 'partition', 'next', 'log', 'behind', 'owner', 'stands still'],
@@ -89,7 +89,7 @@ async function move({ client, options, output }) {
     `${topic} has no such partition.`,
   );
   const what = counted(moves.length, 'partition');
-  output.line(said(change, `${what} would be moved`, `Moved: ${what}. Units under way start anew there.`));
+  output.words(said(change, `${what} would be moved`, `Moved: ${what}. Units under way start anew there.`));
 }
 
 function pause(context) {
@@ -105,5 +105,5 @@ async function plainChange({ client, options, output }, path, done) {
   await client.post(path, change);
   const service = await client.name();
   output.document({ service, dryRun: change.dryRun });
-  output.line(said(change, `${service} would be ${done}`, `${service} is ${done}.`));
+  output.words(said(change, `${service} would be ${done}`, `${service} is ${done}.`));
 }

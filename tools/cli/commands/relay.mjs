@@ -63,7 +63,7 @@ async function status(context) {
     'No key is parked at the relay.',
   );
   for (const [service, { severity, code, words }] of rows(({ findings }) => findings))
-    output.line(`${severity} ${code} of ${service}: ${words}`);
+    output.words(`${severity} ${code} of ${service}: ${words}`);
   return exitCode;
 }
 
@@ -73,12 +73,12 @@ async function resumeKey({ client, options, output }) {
   const answer = await client.post('relay/resume-key', { topic, key, ...change });
   output.document({ service: await client.name(), dryRun: change.dryRun, ...answer });
   const what = `${counted(answer.records, 'record')} of ${key}`;
-  output.line(said(change, `${what} would be published`, `Publishing again: ${what}.`));
+  output.words(said(change, `${what} would be published`, `Publishing again: ${what}.`));
 }
 
 async function mend({ client, args, options, output }) {
   const change = changeOf(options);
   const answer = await client.post('relay/mend', { code: args[0], ...change });
   output.document({ service: await client.name(), dryRun: change.dryRun, ...answer });
-  output.line(said(change, answer.done, answer.done));
+  output.words(said(change, answer.done, answer.done));
 }

@@ -62,7 +62,7 @@ async function outbox(context) {
   showCount(count, output);
   if (!job) {
     output.document({ service, dryRun: true, count });
-    return output.line(said(change, `${counted(count.records, 'record')} would be published again`, ''));
+    return output.words(said(change, `${counted(count.records, 'record')} would be published again`, ''));
   }
   output.line(`Replay ${job.id} has started.`);
   if (options.follow) return follow(context, job, { count });
@@ -136,5 +136,5 @@ async function cancel({ client, args, options, output }) {
   const change = changeOf(options);
   const { job } = await client.post(`replays/${encodeURIComponent(args[0])}/cancel`, change);
   output.document({ service: await client.name(), dryRun: change.dryRun, job });
-  output.line(said(change, `replay ${job.id} would be cancelled`, `Replay ${job.id}: ${job.state}.`));
+  output.words(said(change, `replay ${job.id} would be cancelled`, `Replay ${job.id}: ${job.state}.`));
 }

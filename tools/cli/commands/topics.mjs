@@ -39,5 +39,5 @@ async function apply({ client, options, output }) {
     'The service publishes on no topic.',
   );
   const made = counted(topics.filter(({ action }) => action === 'create').length, 'topic');
-  output.line(said(change, `${made} would be made`, `Made: ${made}.`));
+  output.words(said(change, `${made} would be made`, `Made: ${made}.`));
 }

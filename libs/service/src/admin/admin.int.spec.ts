@@ -2,7 +2,8 @@ import { settled } from '@aura/testing';
 import type { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ask, jsonBody, recordingLogger, startTestService, type Answer } from '../../test/service.js';
-import { operatorToken, shop, shopDatabases, TOPIC, type ShopDatabases } from '../../test/shop.js';
+import { operatorToken, shopDatabases, type ShopDatabases } from '../../test/shop-databases.js';
+import { shop, TOPIC } from '../../test/shop.js';
 import { startService, type RunningService } from '../start-service.js';
 
 let databases: ShopDatabases;

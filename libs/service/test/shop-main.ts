@@ -1,0 +1,6 @@
+// The shop as a process of its own: for the tests of the command line.
+import 'reflect-metadata';
+import { runMain } from '../src/index.js';
+import { shop } from './shop.js';
+
+await runMain(shop);
