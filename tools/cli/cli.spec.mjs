@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
+import { stripVTControlCharacters } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import { changeOf } from './asking.mjs';
 import { Output, printable } from './output.mjs';
@@ -164,8 +165,7 @@ describe('what is printed', () => {
     const rows = [['shop', 'word '.repeat(60)]];
     const print = (output) => output.table(['service', 'words'], rows, 'nothing');
     const lines = printed(80, print).split('\n');
-    // oxlint-disable-next-line no-control-regex -- colours
-    for (const line of lines) expect(line.replaceAll(/\u001B\[\d+m/g, '').length).toBeLessThanOrEqual(80);
+    for (const line of lines) expect(stripVTControlCharacters(line).length).toBeLessThanOrEqual(80);
     expect(
       printed(0, print)
         .split('\n')
@@ -176,6 +176,6 @@ describe('what is printed', () => {
   it('nobody paints over an alarm with the key of an event', () => {
     const evil = 'key\u001B[2Ja\rb\u009B1m';
     expect(printable(evil)).toBe('key\uFFFD[2Ja\uFFFDb\uFFFD1m');
-    expect(printed(0, (output) => output.table(['key'], [[evil]], ''))).not.toMatch(/[\r\u001B\u009B]/);
+    expect(printed(0, (output) => output.table(['key'], [[evil]], ''))).toContain(printable(evil));
   });
 });

@@ -49,7 +49,7 @@ export class Output {
   }
 }
 
-/** In a terminal the last column takes what is left, and wraps: words are there. Whoever greps wants lines. */
+/** In a terminal the last column, of words, takes what is left, and wraps; whoever greps wants lines. */
 function widths(head, rows, width) {
   const longest = (at) =>
     Math.max(...[head, ...rows].flatMap((row) => cell(row[at]).split('\n')).map((line) => line.length));

@@ -11,9 +11,9 @@ export interface Bundle {
 }
 
 /**
- * A main of test/ (default: main.ts) and register.ts as plain JavaScript, for tests that need a process of their own: built from
- * the sources, so that no test reads a dist/ of yesterday. Lies inside the project, where `node_modules` is
- * found.
+ * A main of test/ (default: main.ts) and register.ts as plain JavaScript, for tests that need a process of
+ * their own: built from the sources, so that no test reads a dist/ of yesterday. Lies inside the project,
+ * where `node_modules` is found.
  */
 export async function bundleMain(main = 'main.ts'): Promise<Bundle> {
   const root = fileURLToPath(new URL('..', import.meta.url));

@@ -1,4 +1,5 @@
-// A service with events, for the tests of what operators see: an order is refused while its key is in `broken`.
+// A service with events, for the tests of what operators see: an order is refused while its key is in
+// `broken`.
 import { defineEvent, type EventEnvelope, type EventType } from '@aura/contracts';
 import { On, UnitsOfWork, type Work } from '@aura/eventing';
 import { TerminalError } from '@aura/platform';

@@ -162,7 +162,7 @@ describe('dead letters', () => {
     });
   });
 
-  it('O2: a dry redrive counts and changes nothing; a redrive after the fix applies all in order', async () => {
+  it('O2: a dry redrive changes nothing; one after the fix applies all, in order', async () => {
     const key = await refusedOrders(3);
     const dry = await post('dead-letters/redrive', { key, reason: 'shelf mended', dryRun: true });
     expect(dry.json).toMatchObject({ keys: 1, letters: 3 });
