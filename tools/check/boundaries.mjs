@@ -1,10 +1,11 @@
 // Who may import whom, checked in every source file: `node tools/check/boundaries.mjs`.
 //
 // W1: dependencies run one way (ALLOWED).            W2: only specs import @aura/testing.
-// W3: what a file imports, its package.json declares (specs: devDependencies too).
+// W3: what a file imports, its package.json declares (specs: devDependencies too); what an application must
+// share with a lib is the lib's peerDependency.
 // W4: a package is imported by its exports, never by a path into it; a relative import stays in its project.
 // W5: apps know no Kafka and no Avro.                W6: TypeScript's references equal the declared packages.
-// W7: one version of each outside package.           W8: a declared workspace package is used.
+// W7: one version of each outside package, which peers allow.  W8: a declared workspace package is used.
 import { builtinModules } from 'node:module';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
@@ -56,8 +57,13 @@ export function wrongImports({ path, imports, project, projects, rootDevDependen
         `an app imports ${name}`,
         'Apps raise and handle events; the log is the business of libs/event-log.',
       );
-    const { dependencies, devDependencies, optionalDependencies } = project.manifest;
-    const declared = { ...dependencies, ...optionalDependencies, ...(spec && devDependencies) };
+    const { dependencies, devDependencies, optionalDependencies, peerDependencies } = project.manifest;
+    const declared = {
+      ...dependencies,
+      ...optionalDependencies,
+      ...peerDependencies,
+      ...(spec && devDependencies),
+    };
     const forTools =
       ((spec || project.kind === 'tools') && rootDevDependencies.has(name)) ||
       (typeOnly && rootDevDependencies.has(`@types/${name}`));
@@ -138,6 +144,17 @@ export function severalVersions(projects) {
     }));
 }
 
+/** W7: a lib is tried with what it asks its user for: a peer's range begins at the version in use here. */
+export function strangePeers({ path, manifest }) {
+  return Object.entries(manifest.peerDependencies ?? {})
+    .filter(([name, range]) => range !== `^${manifest.devDependencies?.[name]}`)
+    .map(([name, range]) => ({
+      path: `${path}/package.json`,
+      what: `${name} is a peer at ${range}, but the tests have ${manifest.devDependencies?.[name] ?? 'none'}`,
+      cure: 'Declare the exact version in devDependencies, and ^ with that version as the peer.',
+    }));
+}
+
 /** W8 */
 function unused(project, projects, imported) {
   return Object.keys({ ...project.manifest.dependencies, ...project.manifest.devDependencies })
@@ -162,7 +179,11 @@ function check() {
       imports.forEach(({ specifier }) => imported.add(packageOf(specifier)));
       findings.push(...wrongImports({ path, imports, project, projects, rootDevDependencies }));
     }
-    findings.push(...wrongReferences(project, projects), ...unused(project, projects, imported));
+    findings.push(
+      ...wrongReferences(project, projects),
+      ...strangePeers(project),
+      ...unused(project, projects, imported),
+    );
   }
   report('boundaries', findings, `${projects.length} projects`);
 }

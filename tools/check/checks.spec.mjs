@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { severalVersions, wrongImports } from './boundaries.mjs';
+import { severalVersions, strangePeers, wrongImports } from './boundaries.mjs';
 import { dependencyRows } from './docs.mjs';
 import { tooLong, withExceptions } from './limits.mjs';
 import { impurities } from './purity.mjs';
@@ -46,6 +46,12 @@ describe('limits', () => {
     expect(withExceptions([], [{ path: 'a.ts', rule: 'file', reason: 'one table' }])).toHaveLength(1);
   });
 });
+
+const peer = (range) =>
+  project('libs/eventing', 'lib:eventing', {
+    peerDependencies: { typeorm: range },
+    devDependencies: { typeorm: '1.1.1' },
+  });
 
 describe('boundaries', () => {
   const exported = { exports: { '.': './dist/index.js' } };
@@ -109,6 +115,14 @@ describe('boundaries', () => {
   it('W7: finds a package in two versions', () => {
     const other = project('apps/other', 'app', { dependencies: { pg: '9' } });
     expect(severalVersions([eventing, other])).toMatchObject([{ path: 'apps/other/package.json' }]);
+  });
+
+  it('W3, W7: a peer may be imported, at the version that the tests have', () => {
+    expect(look(peer('^1.1.1'), 'a.ts', `import 'typeorm';`)).toEqual([]);
+    expect(strangePeers(peer('^1.1.1'))).toEqual([]);
+    expect(strangePeers(peer('^1.0.0'))).toMatchObject([
+      { what: expect.stringContaining('typeorm is a peer at ^1.0.0') },
+    ]);
   });
 });
 

@@ -32,7 +32,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const projects = workspace();
   const declared = new Map();
   for (const { path, manifest } of projects)
-    for (const name of Object.keys(manifest.dependencies ?? {}))
+    for (const name of Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }))
       if (!projects.some((each) => each.name === name)) declared.set(name, `${path}/package.json`);
   report(
     'docs',

@@ -153,14 +153,14 @@ describe('services', () => {
   });
 });
 
-describe('what is printed', () => {
-  function printed(columns, print) {
-    let text = '';
-    const out = new Writable({ write: (chunk, _, done) => done(void (text += chunk)) });
-    print(new Output({ json: false, out: Object.assign(out, { isTTY: columns > 0, columns }), err: out }));
-    return text;
-  }
+function printed(columns, print) {
+  let text = '';
+  const out = new Writable({ write: (chunk, _, done) => done(void (text += chunk)) });
+  print(new Output({ json: false, out: Object.assign(out, { isTTY: columns > 0, columns }), err: out }));
+  return text;
+}
 
+describe('what is printed', () => {
   it('a table fits into its terminal, and has one line per row elsewhere', () => {
     const rows = [['shop', 'word '.repeat(60)]];
     const print = (output) => output.table(['service', 'words'], rows, 'nothing');
