@@ -142,16 +142,16 @@ export async function inboxFindings(
       finding(
         'inbox-day-missing',
         name,
-        'It is not made: ids of that day go to the DEFAULT partition, where they are forgotten row by row. ' +
-          'A running service makes it hourly and at its start: its log says what keeps it from doing so.',
+        'is not there: ids of that day go to the DEFAULT partition, where they are forgotten row by row. A ' +
+          'running service makes it hourly and at its start: its log says what keeps it from doing so',
       ),
     ),
     ...stuck.map(({ name }) =>
       finding(
         'inbox-retention-stuck',
         name,
-        `It is more than a day past the retention of ${retentionDays} days: end the oldest transactions of ` +
-          'this database (pg_stat_activity, by xact_start), they keep it from being dropped.',
+        `is more than a day past the retention of ${retentionDays} days: end the oldest transactions of ` +
+          'this database (pg_stat_activity, by xact_start), they keep it from being dropped',
       ),
     ),
   ];

@@ -79,9 +79,8 @@ export class OutboxBudget {
   readonly #metrics: BudgetMetrics;
   readonly #loop: Loop;
   #status: BudgetStatus = { state: 'open', share: 0, waiting: { rows: 0, bytes: 0, ageMs: 0 } };
-  #measuredAtMs = -Infinity;
-  /** A look is due: more commits need not say so. */
-  #due = false;
+  /** When the next look is due; undefined where nothing asks for one. */
+  #dueAtMs: number | undefined;
 
   constructor(private readonly options: OutboxBudgetOptions) {
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
@@ -107,10 +106,10 @@ export class OutboxBudget {
     await this.#loop.stop();
   }
 
-  /** Something was raised. Costs nothing. */
+  /** Something was raised. Costs nothing; the look comes later, when most of it is published already. */
   raised(): void {
-    if (this.#due) return;
-    this.#due = true;
+    if (this.#dueAtMs !== undefined) return;
+    this.#dueAtMs = performance.now() + this.#refreshMs;
     this.#loop.nudge();
   }
 
@@ -138,7 +137,6 @@ export class OutboxBudget {
     const share = shareOf(waiting, this.#limits);
     const before = this.#status.state;
     this.#status = { state: nextState(before, share), share, waiting };
-    this.#measuredAtMs = performance.now();
     if (this.#status.state !== before) this.#tell(before);
     return this.#status;
   }
@@ -147,23 +145,23 @@ export class OutboxBudget {
   async findings(): Promise<Finding[]> {
     const { state } = await this.measure();
     if (state === 'open') return [];
-    const refused = state === 'full' ? 'New work is refused' : 'At the limit new work is refused';
+    const refused = state === 'full' ? 'new work is refused' : 'past it new work is refused';
     return [
       {
         code: state === 'full' ? 'outbox-full' : 'outbox-filling',
         severity: 'alarm',
         subject: this.options.service,
-        words: `Too much waits to be published: ${this.#words()}. ${refused}; see to the relay and the log.`,
-        command: undefined,
+        words: `${this.#words()}; ${refused}. See to the relay and the log`,
+        command: 'relay status',
       },
     ];
   }
 
   /** G4. */
   async #round(): Promise<Next> {
-    const restMs = this.#measuredAtMs + this.#refreshMs - performance.now();
+    const restMs = (this.#dueAtMs ?? 0) - performance.now();
     if (restMs > 0) return { afterMs: restMs };
-    this.#due = false;
+    this.#dueAtMs = undefined;
     const { state, waiting } = await this.measure();
     if (state !== 'open') return { afterMs: this.#refreshMs };
     return waiting.rows > 0 ? { afterMs: WAITING_MS } : 'wait';

@@ -147,8 +147,8 @@ export async function outboxDaysFindings(db: Queryable, retentionDays?: number):
     severity: 'alarm',
     subject: `aura.outbox_${day}`,
     words:
-      `There is no partition for ${day}: from that day on nothing can be raised. A running service makes ` +
-      'it by itself, hourly and at its start: its log says what keeps it from doing so.',
+      `is not there: on ${day} nothing can be raised. A running service makes it by itself, hourly and at ` +
+      'its start: its log says what keeps it from doing so',
     command: undefined,
   }));
   return retentionDays === undefined

@@ -192,16 +192,13 @@ export async function retentionFindings(db: Queryable, retentionDays: number): P
     ...kept
       .filter(({ overdueDays }) => overdueDays >= 1)
       .map(({ name, overdueDays, why }) =>
-        finding(
-          name,
-          `It is ${overdueDays} days past the retention of ${retentionDays} days and stays: ${why}.`,
-        ),
+        finding(name, `is ${overdueDays} days past the retention of ${retentionDays} days and stays: ${why}`),
       ),
     ...stuck.map(({ name, since }) =>
       finding(
         name,
-        `It is being dropped since ${since}, and somebody still uses it: end the oldest transactions of ` +
-          'this database (pg_stat_activity, by xact_start).',
+        `is being dropped since ${since}, and somebody still uses it: end the oldest transactions of this ` +
+          'database (pg_stat_activity, by xact_start)',
       ),
     ),
   ];
@@ -212,7 +209,7 @@ const finding = (day: string, words: string): Finding => ({
   severity: 'warning',
   subject: `aura.${day}`,
   words,
-  command: undefined,
+  command: 'relay status',
 });
 
 /** T4. In the caller's transaction; gives how many rows were raised anew. */
