@@ -37,6 +37,9 @@ export async function askAll({ clients, output }, ask) {
   };
 }
 
+/** What is said of an empty list: nothing where nobody answered, because nothing is known then. */
+export const none = (answers, words) => (answers.length === 0 ? '' : words);
+
 /** What every change is sent with. Nothing is written down for a dry run, so it needs no reason. */
 export function changeOf({ reason, dryRun }) {
   if (dryRun) return { reason: reason ?? 'dry run', dryRun };

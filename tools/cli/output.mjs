@@ -33,11 +33,11 @@ export class Output {
   /**
    * @param {string[]} head
    * @param {unknown[][]} rows
-   * @param {string} empty what is said where there is no row
+   * @param {string} empty what is said where there is no row; nothing where it is empty
    */
   table(head, rows, empty) {
     if (this.json) return;
-    if (rows.length === 0) return this.line(empty);
+    if (rows.length === 0) return empty === '' ? undefined : this.line(empty);
     const colour = this.out.isTTY === true && pc.isColorSupported;
     const table = new Table({
       head,

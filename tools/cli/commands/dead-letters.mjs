@@ -1,5 +1,5 @@
 import { limitOption, oneOf } from '../arguments.mjs';
-import { askAll, changeOf, said } from '../asking.mjs';
+import { askAll, changeOf, none, said } from '../asking.mjs';
 import { misuse } from '../exit-codes.mjs';
 import { counted, timeText } from '../output.mjs';
 
@@ -71,7 +71,7 @@ async function list(context) {
   output.table(
     ['service', 'topic', 'key', 'state', 'behind', 'since', 'error'],
     answers.flatMap(({ service, answer }) => answer.keys.map((key) => keyRow(service, key))),
-    'No key stands still.',
+    none(answers, 'No key stands still.'),
   );
   return exitCode;
 }

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import { position, time, wholeNumber } from '../arguments.mjs';
-import { askAll, changeOf, said } from '../asking.mjs';
+import { askAll, changeOf, none, said } from '../asking.mjs';
 import { counted, timeText } from '../output.mjs';
 
 /** `groups list|move|pause|resume` */
@@ -58,7 +58,7 @@ async function list(context) {
   output.table(
     ['service', 'topic', 'partition', 'next', 'log', 'behind', 'owner', 'stands still'],
     answers.flatMap(({ service, answer }) => answer.partitions.map((each) => partitionRow(service, each))),
-    'No group has read anything yet.',
+    none(answers, 'No group has read anything yet.'),
   );
   return exitCode;
 }

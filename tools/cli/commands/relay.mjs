@@ -1,5 +1,5 @@
 import { limitOption } from '../arguments.mjs';
-import { askAll, changeOf, said } from '../asking.mjs';
+import { askAll, changeOf, none, said } from '../asking.mjs';
 import { counted, timeText } from '../output.mjs';
 
 /** `relay status|resume-key|mend` */
@@ -46,7 +46,7 @@ async function status(context) {
       waitingSeconds === undefined ? '' : `${Math.round(waitingSeconds)} s`,
       lastError,
     ]),
-    'No service was asked.',
+    '',
   );
   const parked = rows(({ parkedKeys }) => parkedKeys);
   if (parked.length > 0) output.line('\nParked keys:');
@@ -60,7 +60,7 @@ async function status(context) {
       timeText(since),
       `${error.name}: ${error.message}`,
     ]),
-    'No key is parked at the relay.',
+    none(answers, 'No key is parked at the relay.'),
   );
   for (const [service, { severity, code, words }] of rows(({ findings }) => findings))
     output.words(`${severity} ${code} of ${service}: ${words}`);

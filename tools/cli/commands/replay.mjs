@@ -1,5 +1,5 @@
 import { limitOption, numbers, position, time, wholeNumber } from '../arguments.mjs';
-import { askAll, changeOf, said } from '../asking.mjs';
+import { askAll, changeOf, none, said } from '../asking.mjs';
 import { follow } from '../follow.mjs';
 import { counted, timeText } from '../output.mjs';
 
@@ -96,7 +96,7 @@ async function list(context) {
         job.reason,
       ]),
     ),
-    'Nothing was ever replayed.',
+    none(answers, 'Nothing was ever replayed.'),
   );
   return exitCode;
 }
