@@ -30,9 +30,10 @@ export class DaysMetrics {
     });
     this.#gauges = [this.#ahead, this.#overdue];
     this.#observe = (result) => {
-      if (this.#madeUntilDay === undefined) return;
+      const ahead = this.daysAhead();
+      if (ahead === undefined) return;
       const attributes = { service: this.service };
-      result.observe(this.#ahead, this.#madeUntilDay - this.#today(), attributes);
+      result.observe(this.#ahead, ahead, attributes);
       result.observe(this.#overdue, this.#overdueDays, attributes);
     };
   }
@@ -43,6 +44,11 @@ export class DaysMetrics {
 
   stop(): void {
     this.#meter.removeBatchObservableCallback(this.#observe, this.#gauges);
+  }
+
+  /** Undefined until they were first made. */
+  daysAhead(): number | undefined {
+    return this.#madeUntilDay === undefined ? undefined : this.#madeUntilDay - this.#today();
   }
 
   /** Partitions are there for today and `days` after it. */

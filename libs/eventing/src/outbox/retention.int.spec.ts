@@ -119,6 +119,16 @@ describe('days past the retention', () => {
 });
 
 describe('dropping beside those who work', () => {
+  it('E1: the relay goes on over the drop of a day that it has published', async () => {
+    const day = await pastDay(40, 3);
+    const relay = kit.relay();
+    await relay.runOnce();
+    expect((await retention().runOnce()).dropped).toEqual([day]);
+    await kit.raise(entryRow('anna', 1));
+    await relay.runOnce();
+    expect((await kit.published()).map(({ key }) => key).toSorted()).toEqual(['anna', 'k40', 'k40', 'k40']);
+  });
+
   it('H24: a writer goes on while a long reader keeps the drop waiting', async () => {
     const day = await pastDay(40, 1);
     await cursorAt(1);
