@@ -132,7 +132,7 @@ export class OutboxDays {
     const missing = await missingOrUnknown(pool);
     const fields = { err: error, failures, missing };
     if (missing.length > 0) logger.error(fields, 'outbox: partitions of the next days are missing');
-    else logger.warn(fields, 'outbox: could not make the partitions ahead, trying again');
+    else logger.warn(fields, 'outbox: its days could not be looked after, trying again');
   }
 }
 
