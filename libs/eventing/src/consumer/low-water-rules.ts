@@ -29,10 +29,18 @@ export interface LowWater {
 /** Nobody can say whether this event was applied. */
 export class TooOldToJudgeError extends TerminalError {}
 
-/** W3. Whether the mark has to be asked for at all: almost never, so that a unit costs nothing more. */
-export function mayBeTooOld(delivery: Delivery, now: Date): boolean {
+/** The id from which on no mark can be above, at `now`. */
+export function sureFrom(now: Date): string {
+  return lowestIdOf(Math.max(0, now.getTime() - SURE_MS));
+}
+
+/**
+ * W3. Whether the mark has to be asked for at all: almost never, so that a unit costs nothing more. `sure`:
+ * `sureFrom` of now.
+ */
+export function mayBeTooOld(delivery: Delivery, sure: string): boolean {
   if (isRefused(delivery)) return false; // it is parked anyway, for its own reason
-  return delivery.record.headers[HEADER.replayId] !== undefined || isOld(delivery.id, now);
+  return delivery.id < sure || delivery.record.headers[HEADER.replayId] !== undefined;
 }
 
 /** W2, W3. Undefined where `delivery` may be applied. */
@@ -59,8 +67,6 @@ export function markAbove(ids: readonly string[]): string {
   const highest = ids.reduce((a, b) => (a > b ? a : b));
   return lowestIdOf(timeAt(highest).getTime() + 1);
 }
-
-const isOld = (id: string, now: Date): boolean => timeAt(id).getTime() < now.getTime() - SURE_MS;
 
 /** The first 48 bits, as `timeOf`; also of a bound, which is no UUIDv7. */
 function timeAt(id: string): Date {

@@ -2,13 +2,19 @@ import { newEventId } from '@aura/contracts';
 import { silentLogger } from '@aura/platform';
 import { settled } from '@aura/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { consumerFixture, ledgerService, type ConsumerFixture } from '../../test/consumer-fixture.js';
+import {
+  consumerFixture,
+  ledgerService,
+  testLogs,
+  type ConsumerFixture,
+} from '../../test/consumer-fixture.js';
 import { at } from '../../test/hand-driven-log.js';
 import type { ServiceFixture } from '../../test/service-fixture.js';
 import { Handlers } from './handlers.js';
 import { inboxDays } from './inbox-days.js';
 import { inboxFindings, InboxUpkeep } from './inbox-upkeep.js';
 import { forgetDay, makeDay, partitions } from './inbox.js';
+import { movePartitions } from './offsets.js';
 import { readRecord } from './reading.js';
 import { runUnit, type UnitOutcome } from './unit.js';
 
@@ -235,5 +241,33 @@ describe('the upkeep of the inbox', () => {
     );
     await upkeep.ready();
     expect(await inboxFindings(service.pool)).toEqual([]);
+  });
+});
+
+describe.each(testLogs())('the consumer over $kind', ({ open }) => {
+  it('H41, H8: an old backlog is applied; read again after it was forgotten, it is parked', async () => {
+    const { log, close } = await open();
+    const { events, pool } = service;
+    await pool.query('delete from aura.consumer_offset');
+    await log.createTopics([{ name: events.topic, partitions: 2 }]);
+    const backlog = [30, 25, 21, 15].map((days, n) => events.record({ key: `k${n}`, n, id: idOf(days) }));
+    await log.append(backlog);
+    const consumer = service.consumer(log, [events.noting()], { inboxRetentionDays: RETENTION_DAYS });
+    await consumer.start();
+    await settled('all of it is applied', async () => (await service.ledger()).length === 4);
+    await consumer.stop();
+    expect(await letters()).toEqual([]);
+
+    await pool.query(`update aura.inbox_default set arrived_at = now() - interval '15 days'`);
+    await upkeep.runOnce();
+    const targets = [0, 1].map((partition) => ({ partition, offset: 0n }));
+    await movePartitions(pool, events.group, events.topic, targets);
+    const again = service.consumer(log, [events.noting()]);
+    await again.start();
+    await settled('all of it is parked', async () => (await letters()).length === 4);
+    await again.stop();
+    expect((await letters()).every(({ error }) => error?.name === 'TooOldToJudgeError')).toBe(true);
+    expect(await service.ledger()).toHaveLength(4);
+    await close();
   });
 });

@@ -1,7 +1,7 @@
 /** How far back a group's inbox remembers: the only statements on `aura.inbox_low_water`. */
 import { run, statement, type Queryable } from '@aura/platform';
 import type { Delivery } from './delivery.js';
-import { mayBeTooOld, tooOld, type LowWater } from './low-water-rules.js';
+import { mayBeTooOld, sureFrom, tooOld, type LowWater } from './low-water-rules.js';
 import { keyOf } from './ownership.js';
 
 const FIND = statement(
@@ -46,7 +46,8 @@ export async function refuseTooOld(
   arrived: readonly Delivery[],
   now: Date,
 ): Promise<readonly Delivery[]> {
-  const old = arrived.filter((delivery) => mayBeTooOld(delivery, now));
+  const sure = sureFrom(now);
+  const old = arrived.filter((delivery) => mayBeTooOld(delivery, sure));
   if (old.length === 0) return arrived;
   const topics = [...new Set(old.map(({ record }) => record.topic))];
   const lowWater = await findLowWater(db, group, topics);
