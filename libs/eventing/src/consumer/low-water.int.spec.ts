@@ -106,7 +106,8 @@ describe('the low-water mark', () => {
     const old = [idOf(40), idOf(39)];
     await arrive({ offset: 0, id: old[0]! }, { offset: 1, id: old[1]! }, { offset: 2, id: idOf(38) });
     await service.pool.query(
-      `update aura.inbox_default set arrived_at = now() - interval '15 days' where event_id = any($1::uuid[])`,
+      `update aura.inbox_default set arrived_at = now() - interval '15 days'
+        where event_id = any($1::uuid[])`,
       [old],
     );
     await upkeep.runOnce();
@@ -246,7 +247,8 @@ describe('the upkeep of the inbox', () => {
 
 describe.each(testLogs())('the consumer over $kind', ({ open }) => {
   it('H41, H8: an old backlog is applied; read again after it was forgotten, it is parked', async () => {
-    const { log, close } = await open();
+    const testLog = await open();
+    const { log } = testLog;
     const { events, pool } = service;
     await pool.query('delete from aura.consumer_offset');
     await log.createTopics([{ name: events.topic, partitions: 2 }]);
@@ -268,6 +270,6 @@ describe.each(testLogs())('the consumer over $kind', ({ open }) => {
     await again.stop();
     expect((await letters()).every(({ error }) => error?.name === 'TooOldToJudgeError')).toBe(true);
     expect(await service.ledger()).toHaveLength(4);
-    await close();
+    await testLog.close();
   });
 });
