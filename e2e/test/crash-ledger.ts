@@ -5,46 +5,24 @@
  */
 import { seeded } from '@aura/testing';
 import { expect, it } from 'vitest';
-import { CrashRun, type CrashRunOptions } from './crash-run.js';
-import { differences, type Ledger } from './ledger.js';
+import { campaign, figures, type CampaignOptions } from '../src/crash/campaign.js';
 
-const ROUNDS = Number(process.env['AURA_CRASH_ROUNDS'] ?? 6);
+const ROUNDS = process.env['AURA_CRASH_ROUNDS'];
 
-/** Runs `body` over services and servers of its own, which are ended whatever happens. */
-export async function withCrashRun(
-  options: CrashRunOptions,
-  body: (run: CrashRun) => Promise<void>,
-): Promise<void> {
-  const run = await CrashRun.open(options);
-  let wentWell = false;
-  try {
-    await body(run);
-    wentWell = true;
-  } finally {
-    if (!wentWell) console.error(`the logs of the services are in ${run.folder}`);
-    await run.close(wentWell);
-  }
-}
-
-export function itKeepsTheLedger(log: CrashRunOptions['log']): void {
+export function itKeepsTheLedger(
+  rule: string,
+  options: Pick<CampaignOptions, 'log' | 'strikes'>,
+  usually = 6,
+): void {
+  const rounds = Number(ROUNDS ?? usually);
   it(
-    'E1 E2 E3 E8: every cause has its effects, once and in order, whatever crashes',
-    () =>
-      withCrashRun({ log, stocks: ['stock', 'stock'] }, async (run) => {
-        const started = performance.now();
-        await run.storm(seeded(`crash ledger, ${log}`), ROUNDS);
-        const ledger = await run.quiet();
-        console.log(figures(run, ledger, performance.now() - started));
-        expect(differences(ledger)).toEqual([]);
-        expect(run.services.flatMap(({ deaths }) => deaths)).toEqual([]);
-      }),
-    300_000 + ROUNDS * 60_000,
+    rule,
+    async () => {
+      const random = seeded(`crash ledger, ${options.log}`);
+      const verdict = await campaign({ ...options, rounds, random });
+      console.log(figures(verdict));
+      expect(verdict.broken).toEqual([]);
+    },
+    300_000 + rounds * 60_000,
   );
-}
-
-function figures(run: CrashRun, { causes, effects, packed }: Ledger, tookMs: number): string {
-  const crashes = [...run.crashes].map(([name, times]) => `${name} ${times}`).join(', ');
-  const seconds = (tookMs / 1_000).toFixed(1);
-  const books = `${causes.length} causes, ${effects.length} effects, ${packed.length} tasks`;
-  return `${books} in ${seconds} s; crashed: ${crashes}`;
 }

@@ -5,7 +5,7 @@
 import { settled } from '@aura/testing';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { rowsOf } from './books.js';
+import { rowsOf } from '../src/crash/books.js';
 import { Demo, killIfThere, type AnalysisView } from './demo-program.js';
 
 /** The lease of its task (15 s), the session of the member that died (10 s), and a busy machine. */

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { settled } from '@aura/testing';
 import { postgresStatus, stopPostgres } from '@aura/tools/postgres';
-import { CLONE } from './clone.js';
+import { CLONE } from '../src/clone.js';
 
 /** A start has a database to make and models to load, on a busy machine. */
 const START = { withinMs: 120_000, everyMs: 20 };

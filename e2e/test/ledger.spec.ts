@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { differences, type Applied, type Ledger } from './ledger.js';
+import { differences, type Applied, type Ledger } from '../src/crash/ledger.js';
 
 const entries: readonly Applied[] = [1, 2, 3, 4].map((n) => ({
   id: `o${n}`,

@@ -1,8 +1,8 @@
 import { seeded } from '@aura/testing';
 import { expect, it } from 'vitest';
-import { withCrashRun } from './crash-ledger.js';
-import { differences } from './ledger.js';
-import type { ServiceProcess } from './service-process.js';
+import { withCrashRun } from '../src/crash/campaign.js';
+import { differences } from '../src/crash/ledger.js';
+import type { ServiceProcess } from '../src/crash/service-process.js';
 
 /**
  * Each kill has its chance to fall between the effects and their offset; so many of them have it for

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { CLONE } from './clone.js';
+import { CLONE } from '../src/clone.js';
 
 /** Compiles what the tests start as processes: a stale `dist` would prove nothing of the sources. */
 export default async function setup(): Promise<void> {

@@ -25,8 +25,11 @@ export interface EventLog {
    * Appends records, spread over partitions by key. Resolves when every partition has answered; never rejects
    * for a single partition: see `AppendResult`. Rejects with `TransientError` when nothing could be sent at
    * all.
+   *
+   * `probe`: of partitions that failed before. It may run beside the other appends, so that they need not
+   * wait for its time-out: the caller sees to it that no other append of these partitions is under way.
    */
-  append(records: readonly NewRecord[]): Promise<AppendResult>;
+  append(records: readonly NewRecord[], options?: AppendOptions): Promise<AppendResult>;
 
   /** Joins `group`; resolves when the member runs (not when it has partitions). */
   subscribe(options: SubscribeOptions): Promise<Subscription>;
@@ -79,6 +82,11 @@ export interface NewRecord {
   readonly key: string;
   readonly value: Buffer;
   readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface AppendOptions {
+  /** Default false. */
+  readonly probe?: boolean;
 }
 
 export interface LogRecord extends NewRecord {

@@ -17,8 +17,8 @@ export interface Seeded {
  * Mulberry32 (public domain, T. Ettinger). The seed is `AURA_SEED` where it is set, else random; printed
  * either way, so that a failure can be run again.
  */
-export function seeded(label: string, seed = seedFromEnvironment()): Seeded {
-  console.log(`[${label}] seed ${seed} (AURA_SEED=${seed} runs it again)`);
+export function seeded(label: string, seed = seedFromEnvironment(), say = console.log): Seeded {
+  say(`[${label}] seed ${seed} (AURA_SEED=${seed} runs it again)`);
   let state = seed >>> 0;
   const next = (): number => {
     state = (state + 0x6d2b79f5) >>> 0;

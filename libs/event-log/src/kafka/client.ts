@@ -1,6 +1,7 @@
 import type { Logger } from '@aura/platform';
 import { Kafka, logLevel, type KafkaConfig, type LogEntry } from 'kafkajs';
 import { fixKafkaJsIdleLoop } from './idle-loop.js';
+import type { Sockets } from './sockets.js';
 
 export interface KafkaLogOptions {
   /** `host:port` of some brokers; the others are learnt from them. */
@@ -39,10 +40,11 @@ export const RETRY = { retries: 3, initialRetryTime: 100, maxRetryTime: 1_000, f
  * A kafkajs client. Make one per consumer: consumers of one client share a cache of committed offsets by
  * group, and one of them joining empties it under the others, whose fetch then dies of a TypeError.
  */
-export function kafkaClient(options: KafkaLogOptions): Kafka {
+export function kafkaClient(options: KafkaLogOptions, sockets: Sockets): Kafka {
   fixKafkaJsIdleLoop();
   return new Kafka({
     ...options.connection,
+    socketFactory: sockets.factory(options.connection?.socketFactory),
     brokers: [...options.brokers],
     clientId: options.clientId,
     connectionTimeout: 2_000,

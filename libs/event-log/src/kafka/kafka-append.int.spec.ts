@@ -45,6 +45,23 @@ function namesEach(result: AppendResult, count: number): boolean {
 /** Kafka's number of the produce request; the first two bytes behind the length of a request. */
 const PRODUCE = 0;
 
+/** A socket factory whose connections hear nothing more once they have sent records to `topic`. */
+function answersOf(topic: string): Exclude<KafkaLogOptions['connection'], undefined> {
+  return {
+    socketFactory: ({ host, port, onConnect }) => {
+      const socket = connect(port, host, onConnect);
+      const write = socket.write.bind(socket) as (data: Buffer, encoding?: BufferEncoding) => boolean;
+      socket.write = ((data: Buffer, encoding?: BufferEncoding): boolean => {
+        const bytes = Buffer.isBuffer(data) ? data : Buffer.from(data, encoding);
+        if (bytes.length > 6 && bytes.readInt16BE(4) === PRODUCE && bytes.includes(topic))
+          socket.removeAllListeners('data').resume();
+        return write(data, encoding);
+      }) as Socket['write'];
+      return socket;
+    },
+  };
+}
+
 /**
  * A socket factory whose connections, while `broken`, break when a produce request has been sent: its answer
  * is lost.
@@ -116,6 +133,21 @@ describe('append', () => {
     const kept = await all(topic);
     const { firstOffset = -1n } = after.acknowledged[0] ?? {};
     expect(kept.find((r) => r.offset === firstOffset)?.value.toString()).toBe('another');
+  });
+
+  it('H30: a probe of a partition that does not answer delays no other append', async () => {
+    const [dead, alive] = [await topicOf(1), await topicOf(1)];
+    const deaf = logWith({ connection: answersOf(dead), appendTimeoutMs: 3_000 });
+    const ended: string[] = [];
+    const probing = deaf.append([record(dead, 'probe')], { probe: true }).then(
+      ({ failed }) => failed.map(({ error }) => error),
+      (error: unknown) => [error],
+    );
+    const healthy = deaf.append([record(alive, 'healthy')]);
+    await Promise.all([probing.then(() => ended.push('probe')), healthy.then(() => ended.push('healthy'))]);
+    expect(ended).toEqual(['healthy', 'probe']);
+    expect((await healthy).failed).toEqual([]);
+    expect((await probing).map(kindOf)).toEqual(['transient']);
   });
 
   it('splits what is too large for one batch, and keeps its order', async () => {

@@ -129,7 +129,7 @@ describe.skipIf(!process.env['KAFKA_BROKERS'])('three brokers', { timeout: 120_0
     });
   });
 
-  it('H46: a metadata change lets a member rejoin in its unit: two owners, and every effect once', async () => {
+  it('H46: a member that rejoins in its unit has a second owner beside it: every effect once', async () => {
     const topic = `spec-${randomUUID()}`;
     const group = `spec-${randomUUID()}`;
     const replicaAssignment = [1, 1, 2].map((replica, partition) => ({ partition, replicas: [replica] }));

@@ -70,3 +70,19 @@ export async function within<T>(ms: number, what: string, promise: Promise<T>): 
     clearTimeout(timer);
   }
 }
+
+/**
+ * Connects a client of kafkajs. One that could not be connected may hold a connection all the same (it found
+ * a broker, but not the one it needed), which would keep its process alive for ever: it is ended.
+ */
+export async function connectOrEnd(client: {
+  connect(): Promise<void>;
+  disconnect(): Promise<void>;
+}): Promise<void> {
+  try {
+    await client.connect();
+  } catch (error) {
+    void client.disconnect().catch(() => undefined); // it is given up either way
+    throw error;
+  }
+}

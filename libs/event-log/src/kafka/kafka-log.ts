@@ -1,5 +1,6 @@
 import type { Kafka } from 'kafkajs';
 import type {
+  AppendOptions,
   AppendResult,
   EventLog,
   LogRecord,
@@ -19,6 +20,7 @@ export type { KafkaLogOptions } from './client.js';
 import { KafkaSubscription } from './consumer.js';
 import { KafkaProducer } from './producer.js';
 import { scanPartition } from './scan.js';
+import { Sockets } from './sockets.js';
 import { Topics } from './topics.js';
 
 /**
@@ -34,27 +36,36 @@ export function kafkaLog(options: KafkaLogOptions): EventLog {
 
 class KafkaLog implements EventLog {
   readonly kind = 'kafka';
+  readonly #sockets = new Sockets();
   readonly #kafka: Kafka;
   readonly #topics: Topics;
   readonly #producer: KafkaProducer;
+  /** Connected once something is probed. */
+  readonly #probing: KafkaProducer;
   readonly #subscriptions = new Set<KafkaSubscription>();
 
   constructor(private readonly options: KafkaLogOptions) {
-    this.#kafka = kafkaClient(options);
+    this.#kafka = kafkaClient(options, this.#sockets);
     this.#topics = new Topics(this.#kafka);
-    this.#producer = new KafkaProducer(this.#kafka, this.#topics, options.logger, {
+    const limits = {
       appendTimeoutMs: options.appendTimeoutMs ?? 15_000,
       maxBatchBytes: options.maxBatchBytes ?? 900_000,
       maxRecordBytes: options.maxRecordBytes ?? 1_000_000,
-    });
+    };
+    this.#producer = new KafkaProducer(this.#kafka, this.#topics, options.logger, limits);
+    this.#probing = new KafkaProducer(this.#kafka, this.#topics, options.logger, limits);
   }
 
-  append(records: readonly NewRecord[]): Promise<AppendResult> {
-    return this.#producer.append(records);
+  append(records: readonly NewRecord[], { probe = false }: AppendOptions = {}): Promise<AppendResult> {
+    return (probe ? this.#probing : this.#producer).append(records);
   }
 
   async subscribe(options: SubscribeOptions): Promise<Subscription> {
-    const subscription = new KafkaSubscription(() => kafkaClient(this.options), this.#topics, options);
+    const subscription = new KafkaSubscription(
+      () => kafkaClient(this.options, this.#sockets),
+      this.#topics,
+      options,
+    );
     this.#subscriptions.add(subscription);
     await subscription.start();
     return subscription;
@@ -96,7 +107,8 @@ class KafkaLog implements EventLog {
 
   async close(): Promise<void> {
     await Promise.all([...this.#subscriptions].map((s) => s.stop()));
-    await this.#producer.close();
+    await Promise.all([this.#producer.close(), this.#probing.close()]);
     await this.#topics.close();
+    this.#sockets.endAll();
   }
 }

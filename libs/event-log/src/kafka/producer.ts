@@ -2,7 +2,7 @@
  * Appends to Kafka through kafkajs's idempotent producer.
  *
  * - K1 one append at a time, one request per leader at a time: order within a partition is the order of the
- *   calls;
+ *   calls. Probes of dead partitions have a producer of their own, or their time-outs would be everybody's;
  * - K2 a partition is acknowledged only by its own part of the answer, never by a call that resolved;
  * - K3 after any failed or unanswered send the producer is thrown away. kafkajs takes the sequence numbers of
  *   a failed batch back, so the next batch would carry them again; had the failed one been written after all,
@@ -25,7 +25,7 @@ import {
   planQueues,
   type PartitionQueue,
 } from './append-plan.js';
-import { isTooLarge, toLogError, within } from './kafka-errors.js';
+import { connectOrEnd, isTooLarge, toLogError, within } from './kafka-errors.js';
 import type { TopicLayout, Topics } from './topics.js';
 
 export interface ProducerOptions {
@@ -227,7 +227,7 @@ export class KafkaProducer {
       allowAutoTopicCreation: false,
       createPartitioner: Partitioners.DefaultPartitioner,
     });
-    await producer.connect();
+    await connectOrEnd(producer);
     return producer;
   }
 

@@ -17,7 +17,7 @@ import type {
   TopicSettings,
   TopicSpec,
 } from '../event-log.js';
-import { isUnknownTopic, protocolType, toLogError, within } from './kafka-errors.js';
+import { connectOrEnd, isUnknownTopic, protocolType, toLogError, within } from './kafka-errors.js';
 
 /** Leader of each partition, by partition number. Its length is the partition count. */
 export type TopicLayout = readonly number[];
@@ -246,7 +246,7 @@ export class Topics {
 
   async #connectAdmin(): Promise<Admin> {
     const admin = this.kafka.admin();
-    await admin.connect();
+    await connectOrEnd(admin);
     return admin;
   }
 
@@ -270,7 +270,7 @@ export async function connectCluster(kafka: Kafka): Promise<{ cluster: Cluster; 
       },
     ],
   });
-  await consumer.connect();
+  await connectOrEnd(consumer);
   if (!cluster) throw new Error('kafkajs no longer gives its cluster to a partition assigner');
   return { cluster, consumer };
 }

@@ -2,7 +2,10 @@ import { UnknownTopicError, type EventLog } from '@aura/event-log';
 import type { Finding } from '../operations/operations.js';
 import { brokerFindings, type BrokerNeeds } from './broker-settings.js';
 
-/** A source for the doctor: looks at the topics a service publishes on. Rejects with the log's error where that does not answer. */
+/**
+ * A source for the doctor: looks at the topics a service publishes on. Rejects with the log's error where
+ * that does not answer.
+ */
 export class BrokerSettingsCheck {
   readonly name = 'the settings of the brokers';
 

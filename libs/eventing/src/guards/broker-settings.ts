@@ -10,7 +10,7 @@ import type { Finding } from '../operations/operations.js';
 export interface BrokerNeeds {
   /** Copies of each record. Default 3: one may be lost while another is being replaced. */
   readonly replicationFactor?: number;
-  /** Copies that a record must have before it is acknowledged. Default 2: the last one may be the lost one. */
+  /** Copies that a record must have before it is acknowledged. Default 2: one of them may be lost. */
   readonly minInsyncReplicas?: number;
   /** Partitions that the topic was meant to have; left out: any. */
   readonly partitions?: number;
@@ -91,8 +91,7 @@ function copiesOf(
       severity: 'alarm',
       words:
         `min.insync.replicas ${minInsyncReplicas}, not ${wanted.minInsyncReplicas}: an event counts as ` +
-        `published with ${minInsyncReplicas === 1 ? 'one copy' : `${minInsyncReplicas} copies`}, and is lost ` +
-        `with it; ${alter(`min.insync.replicas=${wanted.minInsyncReplicas}`)}`,
+        `published with so few copies, and is lost with them; ${alter(`min.insync.replicas=${wanted.minInsyncReplicas}`)}`,
     });
   else if (minInsyncReplicas >= replicationFactor)
     found.push({
@@ -136,7 +135,7 @@ function retention(
       code: 'retention-short',
       severity: 'warning',
       words:
-        `events are kept for ${hours(retentionMs)}, not ${hours(minRetentionMs)}: a reader that is down for ` +
+        `events are kept for ${hours(retentionMs)}, not ${hours(minRetentionMs)}: a reader that is away ` +
         `longer stops, and needs a replay; ${alter(`retention.ms=${minRetentionMs}`)}`,
     });
   if (retentionBytes !== undefined)

@@ -17,6 +17,7 @@ export interface AcknowledgedRows {
   readonly partition: number;
   readonly offset: bigint;
   readonly positions: readonly bigint[];
+  readonly keys: readonly string[];
 }
 
 export interface Published extends Outcome<RelayRow> {
@@ -46,14 +47,17 @@ export class Publisher {
   constructor(private readonly options: PublisherOptions) {}
 
   /** Sends a batch. Never rejects: what was not acknowledged is in `failed`, or in neither. */
-  async publish({ rows }: Batch<RelayRow>): Promise<Published> {
+  async publish({ rows, probe }: Batch<RelayRow>): Promise<Published> {
     const failed = new Map<RelayRow, Failure>();
     const unframed = await this.#learnIds(new Set(rows.map((row) => row.fingerprint)));
     const sent = withoutUnframed(rows, unframed, failed);
     if (sent.length === 0) return { acknowledged: new Set(), failed, marks: [] };
     let result: AppendResult;
     try {
-      result = await this.options.log.append(sent.map((row) => this.#record(row)));
+      result = await this.options.log.append(
+        sent.map((row) => this.#record(row)),
+        { probe },
+      );
     } catch (error) {
       for (const row of sent) failed.set(row, { error: asError(error), terminal: false });
       return { acknowledged: new Set(), failed, marks: [] };
@@ -138,7 +142,13 @@ function read(result: AppendResult, sent: readonly RelayRow[], failed: Map<Relay
     const rows = indexes.flatMap((index) => sent[index] ?? []);
     for (const row of rows) acknowledged.add(row);
     const offset = firstOffset + BigInt(indexes.length) - 1n;
-    marks.push({ topic, partition, offset, positions: rows.map((row) => row.position) });
+    marks.push({
+      topic,
+      partition,
+      offset,
+      positions: rows.map((row) => row.position),
+      keys: rows.map((row) => row.key),
+    });
   }
   for (const { indexes, error } of result.failed) {
     // A topic that is missing may be made any moment; a record that was refused will not get better.

@@ -2,7 +2,7 @@
  * Pure. Compares what two services wrote down: every cause has its effects, once, in order, and nothing
  * else has any.
  */
-import { isPacked } from '../src/events.js';
+import { isPacked } from '../events.js';
 
 export interface Entry {
   readonly id: string;

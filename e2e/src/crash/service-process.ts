@@ -2,10 +2,17 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import type { FromService, ServiceSettings, ToService } from '../src/settings.js';
-import { CLONE } from './clone.js';
+import type { FromService, ServiceSettings, ToService } from '../settings.js';
+import { CLONE } from '../clone.js';
 
 const MAIN = join(CLONE, 'e2e/dist/main.js');
+
+/** How long a service may take to stop: its unit, its tasks, leaving its group. */
+const STOP_MS = 45_000;
+const LATE = Symbol('late');
+
+const after = (ms: number): Promise<typeof LATE> =>
+  new Promise((resolve) => setTimeout(resolve, ms, LATE).unref());
 
 export interface ServiceProcessOptions {
   readonly name: string;
@@ -62,11 +69,13 @@ export class ServiceProcess {
     this.#child?.send(message, () => undefined); // one that was killed hears nothing
   }
 
-  /** Stops it in good order; gives its exit code. */
-  async stop(): Promise<number | null> {
+  /** Stops it in good order. One that does not end by itself has left something open: that is a death. */
+  async stop(): Promise<void> {
     this.#expected = true;
     this.tell('stop');
-    await this.#exited;
-    return this.#child?.exitCode ?? null;
+    const ended = await Promise.race([this.#exited, after(STOP_MS)]);
+    if (ended !== LATE) return;
+    this.deaths.push(`${this.name} did not end within ${STOP_MS / 1_000} s when it was asked to`);
+    await this.kill();
   }
 }

@@ -23,15 +23,23 @@ export interface Round {
   readonly progress: number;
 }
 
+/** The chance of every other victim to fall in the same round. */
+const WITH_IT = 0.3;
+
 /**
  * The rounds of a storm, all drawn before it begins, so that a seed gives them again. Pure. Each victim
- * has its turn, and others may fall with it.
+ * has its turn, and others may fall with it (`withIt`: the chance of each).
  */
-export function planStorm(random: Seeded, victims: readonly Victim[], rounds: number): Round[] {
+export function planStorm(
+  random: Seeded,
+  victims: readonly Victim[],
+  rounds: number,
+  withIt = WITH_IT,
+): Round[] {
   const order = random.shuffle(victims);
   return Array.from({ length: rounds }, (_, round) => {
     const first = order[round % order.length] as Victim;
-    const struck = victims.filter((victim) => victim === first || random.chance(0.3));
+    const struck = victims.filter((victim) => victim === first || random.chance(withIt));
     const strikes = struck.map((victim) => ({
       victim,
       afterMs: random.int(400),

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { settled, type Seeded } from '@aura/testing';
 import { ensureDatabase } from '@aura/tools/postgres';
-import type { LogSettings, Role } from '../src/settings.js';
-import { ORDERS_TABLES, STOCK_TABLES } from '../src/tables.js';
+import type { LogSettings, Role } from '../settings.js';
+import { ORDERS_TABLES, STOCK_TABLES } from '../tables.js';
 import { readLedger, rowsOf } from './books.js';
 import type { Ledger } from './ledger.js';
-import { ownKafka, ownPostgres, type OwnServer } from './own-servers.js';
+import { ownCluster, ownKafka, ownPostgres, type OwnServer } from './own-servers.js';
 import { ServiceProcess } from './service-process.js';
 import { letFall, planStorm, type Victim } from './storm.js';
 
@@ -15,9 +15,18 @@ import { letFall, planStorm, type Victim } from './storm.js';
 const PATIENCE = { withinMs: 120_000, everyMs: 50 };
 
 export interface CrashRunOptions {
-  readonly log: 'postgres' | 'kafka';
+  /** `brokers`: Kafka again, three of them. */
+  readonly log: 'postgres' | 'kafka' | 'brokers';
   /** One process each. */
   readonly stocks: readonly Extract<Role, 'stock' | 'naive-stock'>[];
+}
+
+export interface StormOptions {
+  readonly rounds: number;
+  /** Who is crashed. Default: everything. */
+  readonly strikes?: 'everything' | 'services' | 'brokers';
+  /** Called after each round, when the services are getting on with their work. */
+  readonly onRound?: (round: number) => Promise<void> | void;
 }
 
 /** Two services under load, their databases and their log, all of it to be crashed. */
@@ -31,7 +40,7 @@ export class CrashRun {
     readonly folder: string,
     private readonly servers: readonly OwnServer[],
     private readonly urls: { readonly orders: string; readonly stock: string },
-    log: LogSettings,
+    readonly log: LogSettings,
     stocks: CrashRunOptions['stocks'],
   ) {
     this.orders = new ServiceProcess({
@@ -70,12 +79,15 @@ export class CrashRun {
     return [this.orders, ...this.stocks];
   }
 
-  /** Crashes everything, in rounds; after each the services have to get on with their work. */
-  async storm(random: Seeded, rounds: number): Promise<void> {
+  /** Crashes in rounds; after each the services have to get on with their work. */
+  async storm(random: Seeded, { rounds, strikes = 'everything', onRound }: StormOptions): Promise<void> {
     await this.progress(50);
-    for (const round of planStorm(random, this.#victims(), rounds)) {
+    // Brokers fall one at a time: with two of three gone nothing is acknowledged, so nothing can be lost.
+    const plan = planStorm(random, this.#victims(strikes), rounds, strikes === 'brokers' ? 0 : undefined);
+    for (const [index, round] of plan.entries()) {
       await letFall(round);
       if (round.progress > 0) await this.progress(round.progress);
+      await onRound?.(index + 1);
     }
   }
 
@@ -84,9 +96,10 @@ export class CrashRun {
     const before = await settled('the orders’ database answers', () => this.#answers(), PATIENCE);
     await settled(
       `${answers} more answers than ${before.count}`,
-      async () => (await this.#answers()).count >= before.count + answers,
+      async () => this.#died() || (await this.#answers()).count >= before.count + answers,
       PATIENCE,
     );
+    if (this.#died()) throw new Error(this.services.flatMap(({ deaths }) => deaths).join('; '));
   }
 
   /** Ends the load and waits until nothing is under way; then stops the services in good order. */
@@ -110,18 +123,28 @@ export class CrashRun {
     if (wentWell) rmSync(this.folder, { recursive: true, force: true });
   }
 
+  /** Whether a service has ended by itself: nothing that is waited for would come. */
+  #died(): boolean {
+    return this.services.some(({ deaths }) => deaths.length > 0);
+  }
+
   async #answers(): Promise<{ count: number }> {
     const [row] = await rowsOf<{ count: number }>(this.urls.orders, 'select count(*)::int from answer');
     return row as { count: number };
   }
 
-  #victims(): Victim[] {
+  #victims(strikes: Exclude<StormOptions['strikes'], undefined>): Victim[] {
     const services = this.services.map((service) => ({
       name: service.name,
       crash: () => service.kill(),
       start: async () => service.start(),
     }));
-    return [...services, ...this.servers].map((victim) => ({
+    const chosen: Record<typeof strikes, readonly Victim[]> = {
+      everything: [...services, ...this.servers],
+      services,
+      brokers: this.servers.filter((server) => server.isBroker),
+    };
+    return chosen[strikes].map((victim) => ({
       name: victim.name,
       start: () => victim.start(),
       crash: async () => {
@@ -153,6 +176,11 @@ async function openLog(kind: CrashRunOptions['log'], servers: OwnServer[]): Prom
   }
   const registryUrl = process.env['SCHEMA_REGISTRY_URL'];
   if (!registryUrl) throw new Error('SCHEMA_REGISTRY_URL is not set: run the tests through `npm test`');
+  if (kind === 'brokers') {
+    const cluster = await ownCluster();
+    servers.push(...cluster.servers);
+    return { kind: 'kafka', brokers: cluster.brokers, registryUrl };
+  }
   const server = await ownKafka('the broker');
   servers.push(server);
   return { kind, brokers: server.brokers, registryUrl };

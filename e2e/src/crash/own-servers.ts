@@ -1,13 +1,14 @@
 import { chmodSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startKafka, startTestKafka } from '@aura/tools/kafka';
+import { killBroker, startKafka, startTestKafka } from '@aura/tools/kafka';
 import { freePort, postgresStatus, startPostgres, stopPostgres } from '@aura/tools/postgres';
 import { settled } from '@aura/testing';
 
 /** A server that a test crashes and brings back, at the same address with the same data. */
 export interface OwnServer {
   readonly name: string;
+  readonly isBroker?: boolean;
   crash(): Promise<void>;
   start(): Promise<void>;
   /** Ends it and throws its data away. */
@@ -53,9 +54,31 @@ export async function ownKafka(name: string): Promise<OwnKafka> {
   const kafka = await startTestKafka({ registry: false });
   return {
     name,
+    isBroker: true,
     brokers: kafka.brokers.split(','),
     crash: async () => void (await kafka.kill()),
     start: async () => void (await startKafka({ dir: kafka.dir, registry: false })),
     dispose: async () => void (await kafka.stop()),
+  };
+}
+
+/** Three brokers that keep three copies and acknowledge with two: each is a victim of its own. */
+export interface OwnCluster {
+  readonly brokers: readonly string[];
+  readonly servers: readonly OwnServer[];
+}
+
+/** A cluster of one test's own, without a registry. A broker's crash is SIGKILL. */
+export async function ownCluster(): Promise<OwnCluster> {
+  const kafka = await startTestKafka({ registry: false, brokers: 3 });
+  return {
+    brokers: kafka.brokers.split(','),
+    servers: kafka.brokers.split(',').map((_, index) => ({
+      name: `broker ${index + 1}`,
+      isBroker: true,
+      crash: async () => void (await killBroker({ dir: kafka.dir, id: index + 1 })),
+      start: async () => void (await startKafka({ dir: kafka.dir, brokers: 3, registry: false })),
+      dispose: async () => void (await kafka.stop()), // all of it: the first one that is disposed of
+    })),
   };
 }
