@@ -91,7 +91,8 @@ function copiesOf(
       severity: 'alarm',
       words:
         `min.insync.replicas ${minInsyncReplicas}, not ${wanted.minInsyncReplicas}: an event counts as ` +
-        `published with so few copies, and is lost with them; ${alter(`min.insync.replicas=${wanted.minInsyncReplicas}`)}`,
+        'published with so few copies, and is lost with them; ' +
+        alter(`min.insync.replicas=${wanted.minInsyncReplicas}`),
     });
   else if (minInsyncReplicas >= replicationFactor)
     found.push({
