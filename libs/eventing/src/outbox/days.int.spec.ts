@@ -40,7 +40,7 @@ async function expected(daysAhead: number): Promise<string[]> {
 }
 
 describe('partitions of the outbox', () => {
-  it('D1: are there a week ahead, also when replicas start together', async () => {
+  it('D1, H24: are there a week ahead, also when replicas start together', async () => {
     await expect(insertOutboxRows(pool, [entryRow('anna', 1)])).rejects.toThrow(/no partition/);
     const replicas = [1, 2, 3].map(() => new OutboxDays({ pool, logger: silentLogger }));
     await Promise.all(replicas.map((days) => days.start()));

@@ -7,6 +7,7 @@ import { MemoryRegistry } from '../../test/outbox-kit.js';
 import { Counted, serviceFixture, type ServiceFixture } from '../../test/service-fixture.js';
 import { Eventing, type EventingOptions } from '../eventing.js';
 import { OutboxFullError } from './budget.js';
+import { DAYS_LOCK, LOCK_SPACE } from './lock-session.js';
 
 let service: ServiceFixture;
 let log: EventLog;
@@ -57,6 +58,8 @@ it('a service drops days past its retention by itself, and keeps all without one
 it('the doctor shows missing days and a full outbox; the service refuses new work', async () => {
   await prepared({ outboxBudget: { maxBytes: 1 } });
   expect(await codes()).not.toContain('outbox-day-missing');
+  const other = await service.database.client(); // somebody keeps the days from being made
+  await other.query('select pg_advisory_lock($1, $2)', [LOCK_SPACE, DAYS_LOCK]);
   const [tomorrow] = await service.rows<{ name: string }>(
     `select 'outbox_' || to_char((now() at time zone 'utc')::date + 1, 'YYYYMMDD') as name`,
   );
