@@ -1,0 +1,220 @@
+/**
+ * The outbox as a replay reads it.
+ *
+ * W1 a statement looks at one window of positions, so its cost has a bound whatever the selection is and
+ *    however long the history;
+ * W2 only what the relay has settled: at or before the position that it saved, in none of its gaps, not
+ *    pending, under no key that it has parked. The rest is the relay's to publish, and is only counted. What
+ *    the relay settles in this moment may be left out: it has just been published.
+ */
+import { run, statement, type Queryable } from '@aura/platform';
+import { fromColumns, type CursorColumns } from '../outbox/cursor.js';
+import type { RelayRow } from '../outbox/relay-store.js';
+import type { ReplaySelection } from '../operations/operations.js';
+
+/** W2. What the relay has not settled at some moment. */
+export interface Unsettled {
+  /** The relay's saved position. */
+  readonly position: bigint;
+  /** Ranges before it, both ends in them. */
+  readonly ranges: readonly { readonly first: bigint; readonly last: bigint }[];
+}
+
+/** Positions of one statement: past `after`, up to `through`. */
+export interface Window {
+  readonly after: bigint;
+  readonly through: bigint;
+}
+
+const CURSOR = statement(
+  'replay_relay_cursor',
+  `select position, gaps, pending, '[]'::jsonb as acknowledged from aura.relay_cursor`,
+);
+
+/** $1, $2 the window; then the selection. Times prune the days of the outbox, also in a generic plan. */
+const SELECTED = `
+      from aura.outbox o
+     where o.position > $1 and o.position <= $2
+       and o.raised_at >= coalesce($3::timestamptz, '-infinity')
+       and o.raised_at < coalesce($4::timestamptz, 'infinity')
+       and ($5::text is null or o.topic = $5) and ($6::text is null or o.type = $6)
+       and ($7::text is null or o.key = $7)
+       and ($8::text is null or o.headers ->> 'correlationid' = $8)`;
+
+/** W2. $9 the relay's position, $10 and $11 its ranges. */
+const SETTLED = `
+       (o.position <= $9
+        and not exists (select from unnest($10::bigint[], $11::bigint[]) as r(first, last)
+                         where o.position between r.first and r.last)
+        and not exists (select from aura.relay_parked_key p
+                         where p.topic = o.topic and p.key = o.key and o.position >= p.position))`;
+
+const BYTES = 'octet_length(o.body) + octet_length(o.key) + 512';
+
+/** One page, in position order: at most $12 rows, and $13 bytes (a single larger row comes alone). */
+export const PAGE = statement(
+  'replay_page',
+  `select * from (
+     select found.*, sum(bytes) over (order by position) - bytes as bytes_before
+       from (
+         select o.position, o.event_id, o.topic, o.key, o.type, o.schema_fingerprint, o.body, o.headers,
+                o.raised_at, ${BYTES} as bytes ${SELECTED}
+            and ${SETTLED}
+          order by o.position limit $12) as found) as measured
+    where bytes_before < $13
+    order by position`,
+);
+
+const COUNT = statement(
+  'replay_count',
+  `select count(*) filter (where settled)::int as records,
+          coalesce(sum(bytes) filter (where settled), 0)::float8 as bytes,
+          count(*) filter (where not settled)::int as not_published,
+          min(raised_at) filter (where settled) as oldest, max(raised_at) filter (where settled) as newest
+     from (select o.raised_at, octet_length(o.body) as bytes, ${SETTLED} as settled ${SELECTED}) as found`,
+);
+
+/** As `COUNT`, by key: for a selection of partitions, which only the keys tell. */
+const COUNT_KEYS = statement(
+  'replay_count_keys',
+  `select key, count(*) filter (where settled)::int as records,
+          coalesce(sum(bytes) filter (where settled), 0)::float8 as bytes,
+          count(*) filter (where not settled)::int as not_published,
+          min(raised_at) filter (where settled) as oldest, max(raised_at) filter (where settled) as newest
+     from (select o.key, o.raised_at, octet_length(o.body) as bytes, ${SETTLED} as settled ${SELECTED})
+          as found
+    group by key`,
+);
+
+const EXTENT = statement(
+  'replay_extent',
+  `select coalesce(min(position), 1)::text as first, coalesce(max(position), 0)::text as last
+     from aura.outbox`,
+);
+
+export interface RowCount {
+  readonly records: number;
+  readonly bytes: number;
+  readonly notPublished: number;
+  readonly oldest: Date | undefined;
+  readonly newest: Date | undefined;
+}
+
+/** As the relay saved it last; nothing is settled before it has run for the first time. */
+export async function unsettledOf(db: Queryable): Promise<Unsettled> {
+  const [row] = await run<CursorColumns & Record<string, unknown>>(db, CURSOR);
+  if (!row) return { position: 0n, ranges: [] };
+  const { position, gaps, pending } = fromColumns(row);
+  const alone = pending.map((one) => ({ first: one, last: one }));
+  return { position, ranges: [...gaps.map(({ first, last }) => ({ first, last })), ...alone] };
+}
+
+/** First and last position that the outbox has; an empty one: 1 and 0. */
+export async function extentOf(db: Queryable): Promise<{ first: bigint; last: bigint }> {
+  const [row] = await run<{ first: string; last: string }>(db, EXTENT);
+  return { first: BigInt(row?.first ?? 1), last: BigInt(row?.last ?? 0) };
+}
+
+export interface PageColumns {
+  position: string;
+  event_id: string;
+  topic: string;
+  key: string;
+  type: string;
+  schema_fingerprint: Buffer;
+  body: Buffer;
+  headers: Record<string, string>;
+  raised_at: Date;
+  bytes: number;
+}
+
+/** W1, W2. Partitions are not looked at. */
+export async function readPage(
+  db: Queryable,
+  selection: ReplaySelection,
+  window: Window,
+  unsettled: Unsettled,
+  limits: { readonly rows: number; readonly bytes: number },
+): Promise<RelayRow[]> {
+  const values = [...valuesOf(selection, window, unsettled), limits.rows, limits.bytes];
+  const rows = await run<PageColumns & Record<string, unknown>>(db, PAGE, values);
+  return rows.map((row) => ({
+    position: BigInt(row.position),
+    eventId: row.event_id,
+    topic: row.topic,
+    key: row.key,
+    type: row.type,
+    fingerprint: row.schema_fingerprint.toString('hex'),
+    body: row.body,
+    headers: row.headers,
+    raisedAt: row.raised_at,
+    bytes: row.bytes,
+  }));
+}
+
+/** W1, W2. `wanted`: which keys count, where only some do. */
+export async function countRows(
+  db: Queryable,
+  selection: ReplaySelection,
+  window: Window,
+  unsettled: Unsettled,
+  wanted?: (key: string) => boolean,
+): Promise<RowCount> {
+  interface Row extends Record<string, unknown> {
+    key: string;
+    records: number;
+    bytes: number;
+    not_published: number;
+    oldest: Date | null;
+    newest: Date | null;
+  }
+  const rows = await run<Row>(db, wanted ? COUNT_KEYS : COUNT, valuesOf(selection, window, unsettled));
+  return rows
+    .filter(({ key }) => !wanted || wanted(key))
+    .map(({ records, bytes, not_published: notPublished, oldest, newest }) => ({
+      records,
+      bytes,
+      notPublished,
+      oldest: oldest ?? undefined,
+      newest: newest ?? undefined,
+    }))
+    .reduce(sumOf, NOTHING);
+}
+
+export const NOTHING: RowCount = {
+  records: 0,
+  bytes: 0,
+  notPublished: 0,
+  oldest: undefined,
+  newest: undefined,
+};
+
+export function sumOf(a: RowCount, b: RowCount): RowCount {
+  return {
+    records: a.records + b.records,
+    bytes: a.bytes + b.bytes,
+    notPublished: a.notPublished + b.notPublished,
+    oldest: !a.oldest || (b.oldest && b.oldest < a.oldest) ? b.oldest : a.oldest,
+    newest: !a.newest || (b.newest && b.newest > a.newest) ? b.newest : a.newest,
+  };
+}
+
+function valuesOf(
+  { from, to, topic, type, key, correlationId }: ReplaySelection,
+  { after, through }: Window,
+  { position, ranges }: Unsettled,
+): unknown[] {
+  return [
+    String(after),
+    String(through),
+    from ?? null,
+    to ?? null,
+    topic ?? null,
+    type ?? null,
+    key ?? null,
+    correlationId ?? null,
+    String(position),
+    ranges.map(({ first }) => String(first)),
+    ranges.map(({ last }) => String(last)),
+  ];
+}
