@@ -124,6 +124,7 @@ export class OutboxKit {
       log: this.log,
       registry: this.registry,
       source: 'ledger',
+      topics: [this.topic],
       logger: silentLogger,
       ...options,
     });

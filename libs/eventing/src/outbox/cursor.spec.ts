@@ -59,8 +59,22 @@ describe('what is saved', () => {
     cursor.acknowledge('t', 1, 9n, [2n]);
     expect(cursor.saved()).toMatchObject({ position: 4n, pending: [] });
     expect(cursor.saved().acknowledged).toEqual([
-      { topic: 't', partition: 0, offset: 7n, position: 4n },
-      { topic: 't', partition: 1, offset: 9n, position: 2n },
+      {
+        topic: 't',
+        partition: 0,
+        offset: 7n,
+        position: 4n,
+        partitions: undefined,
+        lows: [{ offset: 5n, position: 1n }],
+      },
+      {
+        topic: 't',
+        partition: 1,
+        offset: 9n,
+        position: 2n,
+        partitions: undefined,
+        lows: [{ offset: 9n, position: 2n }],
+      },
     ]);
   });
 
@@ -101,7 +115,16 @@ describe('what is saved', () => {
       position: 2n ** 62n,
       gaps: [gap(3, 5), { first: 7n, last: 2n ** 60n, xid: undefined }],
       pending: [2n ** 61n],
-      acknowledged: [{ topic: 't', partition: 3, offset: 2n ** 55n, position: 2n ** 56n }],
+      acknowledged: [
+        {
+          topic: 't',
+          partition: 3,
+          offset: 2n ** 55n,
+          position: 2n ** 56n,
+          partitions: 12,
+          lows: [{ offset: 2n ** 54n, position: 2n ** 55n }],
+        },
+      ],
     };
     expect(fromColumns(JSON.parse(JSON.stringify(toColumns(saved))))).toEqual(saved);
   });

@@ -13,8 +13,13 @@
  * C5 the saved position never passes a row that is not settled, unless the row is saved beside it as
  *    pending (E4);
  * C6 to the next leader, what is pending is a gap: it is read again by its position. So only what lies at or
- *    before the saved position is pending: it reads what is past it anyhow, and would take the row twice.
+ *    before the saved position is pending: it reads what is past it anyhow, and would take the row twice;
+ * C7 rows of a key that is resumed are gaps as well: they are read again by their positions, in one order
+ *    with everything else (H31).
  */
+import { advance, markFromColumns, markToColumns, type MarkColumns, type PartitionMark } from './marks.js';
+
+export type { PartitionMark } from './marks.js';
 
 /** A range of skipped positions, both ends in it. `xid`: see C3; undefined until it was drawn. */
 export interface Gap {
@@ -30,14 +35,6 @@ export interface Read {
   readonly xmin: bigint;
   /** A limit, in rows or bytes, may have kept rows from it. */
   readonly cut: boolean;
-}
-
-/** Highest offset that a partition has acknowledged, and the position of that record. */
-export interface PartitionMark {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: bigint;
-  readonly position: bigint;
 }
 
 /** What is kept in the database. */
@@ -112,14 +109,39 @@ export class Cursor {
     this.#gaps = this.#gaps.map((gap) => (gap.xid === undefined ? { ...gap, xid } : gap));
   }
 
+  get marks(): readonly PartitionMark[] {
+    return [...this.#marks.values()];
+  }
+
+  markOf(topic: string, partition: number): PartitionMark | undefined {
+    return this.#marks.get(`${topic}/${partition}`);
+  }
+
   /** A partition has acknowledged these rows; `offset` is that of the last. */
-  acknowledge(topic: string, partition: number, offset: bigint, positions: readonly bigint[]): void {
+  acknowledge(
+    topic: string,
+    partition: number,
+    offset: bigint,
+    positions: readonly bigint[],
+    partitions?: number,
+  ): void {
     this.settle(positions);
-    const last = positions.at(-1);
-    if (last === undefined) return;
-    const known = this.#marks.get(`${topic}/${partition}`);
-    const position = known && known.position > last ? known.position : last;
-    this.#marks.set(`${topic}/${partition}`, { topic, partition, offset, position });
+    if (positions.length === 0) return;
+    const known = this.markOf(topic, partition);
+    this.mark(advance(known, { topic, partition, partitions, offset, positions }));
+  }
+
+  mark(mark: PartitionMark): void {
+    this.#marks.set(`${mark.topic}/${mark.partition}`, mark);
+  }
+
+  /** C7. `positions` lie at or before the position and are settled; those in a gap are found anyhow. */
+  reopen(positions: readonly bigint[]): void {
+    const again = positions
+      .filter((position) => !this.#gaps.some((gap) => gap.first <= position && position <= gap.last))
+      .filter((position) => !this.#pending.has(position) && !this.#fresh.has(position))
+      .map((position) => ({ first: position, last: position, xid: undefined }));
+    this.#gaps = [...this.#gaps, ...again].toSorted((a, b) => (a.first < b.first ? -1 : 1));
   }
 
   /** These rows are done with: acknowledged, or their key is parked in the same save. */
@@ -182,7 +204,7 @@ export interface CursorColumns {
   readonly position: string;
   readonly gaps: readonly (readonly (string | null)[])[];
   readonly pending: readonly string[];
-  readonly acknowledged: readonly (readonly (string | number)[])[];
+  readonly acknowledged: readonly MarkColumns[];
 }
 
 export function toColumns({ position, gaps, pending, acknowledged }: SavedCursor): CursorColumns {
@@ -190,7 +212,7 @@ export function toColumns({ position, gaps, pending, acknowledged }: SavedCursor
     position: String(position),
     gaps: gaps.map(gapToJson),
     pending: pending.map(String),
-    acknowledged: acknowledged.map((m) => [m.topic, m.partition, String(m.offset), String(m.position)]),
+    acknowledged: acknowledged.map(markToColumns),
   };
 }
 
@@ -203,11 +225,6 @@ export function fromColumns({ position, gaps, pending, acknowledged }: CursorCol
       xid: xid === null || xid === undefined ? undefined : BigInt(xid),
     })),
     pending: pending.map(BigInt),
-    acknowledged: acknowledged.map(([topic, partition, offset, at]) => ({
-      topic: String(topic),
-      partition: Number(partition),
-      offset: BigInt(offset ?? 0),
-      position: BigInt(at ?? 0),
-    })),
+    acknowledged: acknowledged.map(markFromColumns),
   };
 }

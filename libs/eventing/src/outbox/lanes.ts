@@ -12,7 +12,9 @@
  *    One such probe is under way at a time, of the lane that has waited longest: a log that takes one append
  *    after the other would keep the healthy lanes behind the time-outs of all probes;
  * P5 a key is parked at its first row that is refused for good, its later rows with it, and nothing of it
- *    is sent any more.
+ *    is sent any more;
+ * P6 a parked key is resumed from its first row on: what was put into the relay's hands again goes as any
+ *    row does, and what lies behind it stays parked until it is put there (H31).
  */
 import { partitionOf } from '@aura/event-log';
 
@@ -132,6 +134,17 @@ export class Lanes<R extends WaitingRow> {
     const waiting = this.#unplaced;
     this.#unplaced = waiting.filter((row) => row.topic !== topic);
     for (const row of waiting) if (row.topic === topic) this.#place(row, partitions);
+  }
+
+  /** Partitions of a topic as `learn` was told them. */
+  partitionsOf(topic: string): number | undefined {
+    return this.#partitions.get(topic);
+  }
+
+  /** P6. What of a parked key lies before `from` may be sent again; all of it where `from` is undefined. */
+  resume({ topic, key, from }: { topic: string; key: string; from: bigint | undefined }): void {
+    if (from === undefined) this.#parked.delete(nameOf({ topic, key }));
+    else this.#parked.set(nameOf({ topic, key }), from);
   }
 
   /** Nobody could say what partitions `topics` have: their rows wait for longer. */

@@ -8,16 +8,30 @@
  * R4 the cursor is saved at most every `saveEveryMs`, and not at all when nothing has changed (H34);
  * R5 a key that is parked is saved together with the cursor that passes its rows;
  * R6 reading that stopped because the gaps are full is never silent (E5): it is an error in sight, and what
- *    lies past the last read counts as lag.
+ *    lies past the last read counts as lag;
+ * R7 nothing is published before outbox, cursor and topics were compared (E10), and a leader that sees one of
+ *    them go back under it gives up without a save: what was saved is compared anew (time-guard.ts);
+ * R8 a resumed key's mark and the positions that go back into the relay's hands are one save (H31).
  */
-import type { EventLog } from '@aura/event-log';
+import { partitionOf, type EventLog } from '@aura/event-log';
 import { InvariantError, TransientError, type Logger, type Next } from '@aura/platform';
+import { TimeGuard, type TimeGuardOptions } from '../guards/time-guard.js';
 import { Cursor, toColumns, type Gap } from './cursor.js';
 import { Lanes, type Batch, type ParkedKey } from './lanes.js';
 import type { LockSession } from './lock-session.js';
-import type { Publisher } from './publishing.js';
+import type { AcknowledgedRows, Published, Publisher } from './publishing.js';
 import type { RelayMetrics } from './relay-metrics.js';
-import { drawXid, loadRelay, positionsPast, readOutbox, saveRelay, type RelayRow } from './relay-store.js';
+import {
+  drawXid,
+  loadRelay,
+  positionsPast,
+  readOutbox,
+  rowsOfKey,
+  saveRelay,
+  wantedKeys,
+  type RelayRow,
+  type ResumedKey,
+} from './relay-store.js';
 
 export interface RelayLimits {
   /** Rows and bytes of one read. */
@@ -36,10 +50,14 @@ export interface RelayLimits {
   readonly saveEveryMs: number;
   /** The longest pause between two reads. */
   readonly heartbeatMs: number;
+  /** Records of a topic's tail that are looked at from each of its ends when a leadership begins (E10). */
+  readonly tailWindow: number;
+  /** How often a relay that has stopped (E10) looks again by itself, ms. */
+  readonly recheckMs: number;
   readonly backoff: { readonly initialMs: number; readonly maxMs: number };
 }
 
-export interface LeaderOptions {
+export interface LeaderOptions extends Pick<TimeGuardOptions, 'source' | 'topics' | 'findReplay'> {
   readonly log: EventLog;
   readonly publisher: Publisher;
   readonly limits: RelayLimits;
@@ -55,12 +73,22 @@ export interface LeaderOptions {
 }
 
 const LAG_EVERY_MS = 2_000;
+/** Keys that are resumed at once, and rows of the outbox that are looked through for one per round. */
+const RESUMED_KEYS = 10;
+const RESUME_STEP = 5_000;
 
 export class Leader {
   readonly #cursor: Cursor;
   readonly #lanes: Lanes<RelayRow>;
   readonly #underWay = new Set<Promise<void>>();
+  readonly #guard: TimeGuard;
+  readonly #epoch: bigint;
+  #over = false;
+  /** R7: outbox, cursor or topic went back under this leader. */
+  #odd: TransientError | undefined;
   #parkedUnsaved: ParkedKey[] = [];
+  #resumedUnsaved: ResumedKey[] = [];
+  #resumeAtMs = -Infinity;
   #changed = false;
   #savedText: string;
   #savedAtMs = -Infinity;
@@ -81,6 +109,14 @@ export class Leader {
     this.#cursor = new Cursor(loaded.cursor, loaded.sameCluster);
     this.#savedText = JSON.stringify(toColumns(loaded.cursor));
     this.#lanes = new Lanes(options.limits, loaded.parked);
+    this.#epoch = loaded.epoch;
+    const { tailWindow, recheckMs, backoff } = options.limits;
+    this.#guard = new TimeGuard(session, loaded, {
+      ...options,
+      tailWindow,
+      recheckMs,
+      backoffMs: backoff.maxMs / 10,
+    });
     this.#noteFullGaps();
   }
 
@@ -107,9 +143,30 @@ export class Leader {
     return this.#lanes.oldestRaisedAt();
   }
 
+  /** Why nothing is published until somebody mends it (E10). */
+  get stoppedByTime(): InvariantError | undefined {
+    return this.#guard.stopped;
+  }
+
+  /** Nothing was found that keeps it from publishing (E10). */
+  get cleared(): boolean {
+    return this.#guard.open;
+  }
+
+  /** This leadership has ended; the lock is kept, and the next one begins with what is saved now. */
+  get over(): boolean {
+    return this.#over;
+  }
+
   /** One read, what it makes possible, and a save if one is due. Any error ends this leadership. */
   async round(): Promise<Next> {
-    const more = await this.#read();
+    if (this.#odd) throw this.#odd;
+    if (this.#guard.stopped) {
+      this.#over = await this.#guard.look();
+      return this.#over ? 'again' : { afterMs: this.options.limits.heartbeatMs };
+    }
+    const more = (await this.#resumeKeys()) || (await this.#read());
+    this.#compareTimes();
     this.#learnTopics();
     this.#publish();
     await this.#saveIfDue();
@@ -196,7 +253,7 @@ export class Leader {
   }
 
   #publish(): void {
-    while (!this.#stopped) {
+    while (!this.#stopped && this.#guard.open && !this.#odd) {
       const batch = this.#lanes.next(this.options.nowMs());
       if (!batch) return;
       this.#track(this.#send(batch));
@@ -204,12 +261,18 @@ export class Leader {
   }
 
   async #send(batch: Batch<RelayRow>): Promise<void> {
-    const outcome = await this.options.publisher.publish(batch);
+    const outcome = await this.#carry(batch);
+    this.#odd ??= this.#oddity(outcome.marks);
+    if (this.#odd) throw this.#odd; // nothing of it is saved: the rows go again, readers drop repeats
     const { parked, parkedRows } = this.#lanes.settle(batch, outcome, this.options.nowMs());
     for (const { topic, partition, offset, positions } of outcome.marks)
-      this.#cursor.acknowledge(topic, partition, offset, positions); // E4
+      this.#cursor.acknowledge(topic, partition, offset, positions, this.#lanes.partitionsOf(topic)); // E4
     this.#settle(parkedRows);
     this.#parkedUnsaved.push(...parked);
+    // A key that is refused again stands where it was refused, whatever was to be saved of its resumption.
+    const refused = (key: ResumedKey): boolean =>
+      parked.some((p) => p.topic === key.topic && p.key === key.key);
+    this.#resumedUnsaved = this.#resumedUnsaved.filter((key) => !refused(key));
     this.#changed = true;
     this.options.metrics.batch(outcome.acknowledged.size);
     for (const { topic, key, position, error } of parked)
@@ -220,6 +283,80 @@ export class Leader {
     const waits = [...outcome.failed].find(([row]) => !parkedRows.includes(row.position));
     if (waits) this.options.onError(waits[1].error);
     else this.options.onPublished();
+  }
+
+  /** R7: a partition that failed may have come back without its tail; it is asked before it is sent to. */
+  async #carry(batch: Batch<RelayRow>): Promise<Published> {
+    if (batch.probe) {
+      try {
+        for (const topic of new Set(batch.rows.map((row) => row.topic)))
+          for (const { partition, end } of await this.options.log.bounds(topic)) {
+            const mark = this.#cursor.markOf(topic, partition);
+            if (mark && end <= mark.offset) this.#odd ??= lostTail(topic, partition, end, mark.offset);
+          }
+      } catch {
+        // Another partition may be why nobody answers: that must not hold this one. `#oddity` sees it then.
+      }
+      if (this.#odd) throw this.#odd;
+    }
+    return this.options.publisher.publish(batch);
+  }
+
+  /** R7: an acknowledgement that can't be, had the topic not changed under us. */
+  #oddity(marks: readonly AcknowledgedRows[]): TransientError | undefined {
+    for (const { topic, partition, offset, positions, keys } of marks) {
+      const mark = this.#cursor.markOf(topic, partition);
+      const first = offset - BigInt(positions.length) + 1n;
+      if (mark && first <= mark.offset) return lostTail(topic, partition, first, mark.offset);
+      const partitions = this.#lanes.partitionsOf(topic) ?? 1;
+      if (keys.some((key) => partitionOf(key, partitions) !== partition))
+        return new TransientError(
+          `${topic}/${partition} took a key that belongs elsewhere with ${partitions} partitions: ` +
+            'the topic has other partitions now',
+        );
+    }
+    return undefined;
+  }
+
+  /** R7. Beside the loop, as everything that asks the log (R3). */
+  #compareTimes(): void {
+    const dueAtMs = this.#guard.dueAtMs;
+    if (dueAtMs === undefined || this.options.nowMs() < dueAtMs) return;
+    const check = async (): Promise<void> => {
+      for (const mark of await this.#guard.check()) {
+        this.#cursor.mark(mark);
+        this.#changed = true;
+      }
+    };
+    this.#track(check());
+  }
+
+  /** R8. Gives whether there is more to be resumed. */
+  async #resumeKeys(): Promise<boolean> {
+    const { nowMs, limits } = this.options;
+    if (this.#lanes.parkedKeys === 0 || nowMs() < this.#resumeAtMs || !this.#guard.open) return false;
+    const wanted = await wantedKeys(this.session, RESUMED_KEYS);
+    this.#resumeAtMs = nowMs() + limits.heartbeatMs;
+    if (wanted.length === 0) return false;
+    await this.flush(); // a key may have been refused again a moment ago
+    for (const key of await wantedKeys(this.session, RESUMED_KEYS)) {
+      if (this.#cursor.gaps.length >= limits.gaps / 2) return false; // what was reopened is read first
+      const step = Math.min(RESUME_STEP, limits.gaps / 4);
+      const { positions, through } = await rowsOfKey(this.session, key, this.#cursor.position, step);
+      const resumed = {
+        topic: key.topic,
+        key: key.key,
+        from: through === undefined ? undefined : through + 1n,
+      };
+      this.#cursor.reopen(positions);
+      this.#lanes.resume(resumed);
+      this.#resumedUnsaved.push(resumed);
+      this.#changed = true;
+      if (resumed.from !== undefined) this.#resumeAtMs = -Infinity;
+    }
+    if (this.#cursor.unnoted) this.#cursor.note(await drawXid(this.session)); // R2
+    await this.#save();
+    return false;
   }
 
   #track(work: Promise<void>): void {
@@ -269,15 +406,17 @@ export class Leader {
   }
 
   async #save(): Promise<void> {
+    if (this.#odd || this.#guard.stopped) return; // R7
     this.#changed = false;
     this.#cursor.hold(this.#lanes.held());
     const cursor = toColumns(this.#cursor.saved());
     const text = JSON.stringify(cursor);
-    const parked = [...this.#parkedUnsaved];
-    if (text === this.#savedText && parked.length === 0) return;
-    await saveRelay(this.session, cursor, parked); // R1, R5
+    const [parked, resumed] = [[...this.#parkedUnsaved], [...this.#resumedUnsaved]];
+    if (text === this.#savedText && parked.length + resumed.length === 0) return;
+    await saveRelay(this.session, cursor, lastOfEach(parked), lastOfEach(resumed), this.#epoch); // R1, R5, R8
     this.#savedText = text;
-    this.#parkedUnsaved = this.#parkedUnsaved.slice(parked.length);
+    this.#parkedUnsaved = this.#parkedUnsaved.filter((key) => !parked.includes(key));
+    this.#resumedUnsaved = this.#resumedUnsaved.filter((key) => !resumed.includes(key));
     this.#savedAtMs = this.options.nowMs();
     this.options.metrics.saved();
   }
@@ -294,12 +433,26 @@ export class Leader {
     const { heartbeatMs, saveEveryMs } = this.options.limits;
     const now = this.options.nowMs();
     const due = [now + heartbeatMs];
+    if (this.#guard.dueAtMs !== undefined) due.push(this.#guard.dueAtMs);
+    if (this.#lanes.parkedKeys > 0) due.push(this.#resumeAtMs);
     if (this.#changed) due.push(this.#savedAtMs + saveEveryMs);
     if (this.#lanes.unknownTopics.length > 0 && !this.#learning) due.push(this.#learnAtMs);
     const retry = this.#lanes.nextRetryMs();
     if (retry !== undefined) due.push(retry);
     return Math.max(0, Math.min(...due) - now);
   }
+}
+
+function lostTail(topic: string, partition: number, end: bigint, acknowledged: bigint): TransientError {
+  return new TransientError(
+    `${topic}/${partition} goes on at offset ${end}, but offset ${acknowledged} was acknowledged: ` +
+      'the log lost records under this relay; it compares anew what was saved',
+  );
+}
+
+/** One statement may touch a row once. */
+function lastOfEach<K extends { readonly topic: string; readonly key: string }>(keys: readonly K[]): K[] {
+  return [...new Map(keys.map((key) => [`${key.topic}\n${key.key}`, key])).values()];
 }
 
 function fullGaps(gaps: readonly Gap[]): TransientError {

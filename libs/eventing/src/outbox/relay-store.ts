@@ -1,4 +1,4 @@
-import { InvariantError, run, statement, type Queryable } from '@aura/platform';
+import { InvariantError, run, statement, TransientError, type Queryable } from '@aura/platform';
 import type { AvroSchema, SchemaDefinition } from '@aura/contracts';
 import { errorRecord } from '../letters/error-record.js';
 import { fromColumns, type CursorColumns, type Gap, type SavedCursor } from './cursor.js';
@@ -58,25 +58,66 @@ const FIRST_CURSOR = statement(
 );
 const LOAD = statement(
   'relay_cursor_load',
-  `select position, gaps, pending, acknowledged,
+  `select position, gaps, pending, acknowledged, epoch, replays,
           cluster = (select system_identifier::text from pg_control_system()) as same_cluster
      from aura.relay_cursor`,
 );
 const PARKED = statement('relay_parked_key_list', 'select topic, key, position from aura.relay_parked_key');
 
-/** Cursor and newly parked keys, or neither: one statement, on the connection that holds the lock. */
+/**
+ * Cursor, newly parked keys and what became of keys that are resumed, or nothing of it: one statement, on the
+ * connection that holds the lock, and only in the epoch that this leader has loaded. $10 to $12: resumed
+ * keys, and from which position on they still wait; null: no more. A key is in one of the two lists only.
+ */
 const SAVE = statement(
   'relay_cursor_save',
-  `with parked as (
+  `with saved as (
+     update aura.relay_cursor
+        set position = $1, gaps = $2::jsonb, pending = $3::jsonb, acknowledged = $4::jsonb,
+            saved_at = clock_timestamp(),
+            cluster = (select system_identifier::text from pg_control_system())
+      where epoch = $9
+     returning position
+   ), parked as (
      insert into aura.relay_parked_key (topic, key, position, error)
-     select topic, key, position, error::jsonb
-       from unnest($5::text[], $6::text[], $7::bigint[], $8::text[]) as refused(topic, key, position, error)
-         on conflict (topic, key) do nothing)
-   update aura.relay_cursor
-      set position = $1, gaps = $2::jsonb, pending = $3::jsonb, acknowledged = $4::jsonb,
-          saved_at = clock_timestamp(),
-          cluster = (select system_identifier::text from pg_control_system())
-   returning position`,
+     select topic, key, refused.position, error::jsonb
+       from unnest($5::text[], $6::text[], $7::bigint[], $8::text[]) as refused(topic, key, position, error),
+            saved
+         on conflict (topic, key) do update
+            set position = excluded.position, error = excluded.error, parked_at = clock_timestamp(),
+                resume_requested = null
+   ), resumed as (
+     select key.* from unnest($10::text[], $11::text[], $12::bigint[]) as key(topic, key, position), saved
+   ), freed as (
+     delete from aura.relay_parked_key as k using resumed as r
+      where k.topic = r.topic and k.key = r.key and r.position is null
+   ), moved as (
+     update aura.relay_parked_key as k set position = r.position from resumed as r
+      where k.topic = r.topic and k.key = r.key and r.position is not null
+   )
+   select position from saved`,
+);
+
+/** Only where the leader has parked keys: at most once per heartbeat. */
+const WANTED = statement(
+  'relay_parked_key_wanted',
+  `select topic, key, position from aura.relay_parked_key
+    where resume_requested is not null order by resume_requested limit $1`,
+);
+
+/**
+ * Rows of a key among the next $3 rows from $1 on, up to the cursor's position $2; `through` is the last of
+ * these rows. The outbox has no index by key: a key that was parked long ago is looked for step by step.
+ */
+const OF_KEY = statement(
+  'outbox_find_of_key',
+  `with step as materialized (
+     select position, topic, key from aura.outbox
+      where position >= $1 and position <= $2 order by position limit $3)
+   select max(position)::text as through, count(*)::int as looked,
+          coalesce(array_agg(position::text order by position) filter (where topic = $4 and key = $5), '{}')
+            as positions
+     from step`,
 );
 
 /** An estimate: positions that were rolled back count as well. */
@@ -172,25 +213,44 @@ export interface LoadedRelay {
   /** False after a move to another database cluster: saved xids mean nothing here. */
   readonly sameCluster: boolean;
   readonly parked: readonly { topic: string; key: string; position: bigint }[];
+  /** Raised by every mend. */
+  readonly epoch: bigint;
+  /** Replays that have to end before publishing goes on. */
+  readonly replays: readonly string[];
 }
 
 /** What the last leader saved; an empty cursor the first time. */
 export async function loadRelay(db: Queryable): Promise<LoadedRelay> {
   await run(db, FIRST_CURSOR);
-  const [row] = await run<CursorColumns & { same_cluster: boolean }>(db, LOAD);
+  const [row] = await run<CursorColumns & { same_cluster: boolean; epoch: string; replays: string[] }>(
+    db,
+    LOAD,
+  );
   if (!row) throw new InvariantError('aura.relay_cursor is empty: run the migrations');
   const parked = await run<{ topic: string; key: string; position: string }>(db, PARKED);
   return {
     cursor: fromColumns(row),
     sameCluster: row.same_cluster,
     parked: parked.map((key) => ({ ...key, position: BigInt(key.position) })),
+    epoch: BigInt(row.epoch),
+    replays: row.replays,
   };
 }
 
+/** A key that is being resumed: what lies before `from` is in the relay's hands; undefined: all of it. */
+export interface ResumedKey {
+  readonly topic: string;
+  readonly key: string;
+  readonly from: bigint | undefined;
+}
+
+/** Throws `TransientError` where a mend has begun another epoch since this leader loaded. */
 export async function saveRelay(
   db: Queryable,
   columns: CursorColumns,
   parked: readonly ParkedKey[],
+  resumed: readonly ResumedKey[],
+  epoch: bigint,
 ): Promise<void> {
   const saved = await run(db, SAVE, [
     columns.position,
@@ -201,9 +261,42 @@ export async function saveRelay(
     parked.map((key) => key.key),
     parked.map((key) => String(key.position)),
     parked.map((key) => JSON.stringify(errorRecord(key.error))),
+    String(epoch),
+    resumed.map((key) => key.topic),
+    resumed.map((key) => key.key),
+    resumed.map((key) => (key.from === undefined ? null : String(key.from))),
   ]);
   if (saved.length !== 1)
-    throw new InvariantError('aura.relay_cursor has lost its row: restore it, never guess one');
+    throw new TransientError(
+      `aura.relay_cursor has no row of epoch ${epoch}: the relay was mended meanwhile, or the row is lost`,
+    );
+}
+
+/** Keys that an operator wants to be published again, in the order of the requests. */
+export async function wantedKeys(
+  db: Queryable,
+  limit: number,
+): Promise<{ topic: string; key: string; position: bigint }[]> {
+  const rows = await run<{ topic: string; key: string; position: string }>(db, WANTED, [limit]);
+  return rows.map((row) => ({ ...row, position: BigInt(row.position) }));
+}
+
+/** `through`: undefined where nothing is left up to `to`. */
+export async function rowsOfKey(
+  db: Queryable,
+  key: { readonly topic: string; readonly key: string; readonly position: bigint },
+  to: bigint,
+  limit: number,
+): Promise<{ positions: bigint[]; through: bigint | undefined }> {
+  const [row] = await run<{ through: string | null; looked: number; positions: string[] }>(db, OF_KEY, [
+    String(key.position),
+    String(to),
+    limit,
+    key.topic,
+    key.key,
+  ]);
+  const through = row && row.looked >= limit && row.through !== null ? BigInt(row.through) : undefined;
+  return { positions: row?.positions.map(BigInt) ?? [], through };
 }
 
 /** How many positions the outbox is past `position`. */

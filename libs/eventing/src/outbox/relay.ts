@@ -2,6 +2,7 @@ import type { SchemaRegistry } from '@aura/contracts';
 import type { EventLog } from '@aura/event-log';
 import { Loop, systemClock, type Clock, type Logger, type Next, type Queryable } from '@aura/platform';
 import type { ClientConfig } from 'pg';
+import type { TimeGuardOptions } from '../guards/time-guard.js';
 import { Leader, type RelayLimits } from './leader.js';
 import { LockSession } from './lock-session.js';
 import { Publisher } from './publishing.js';
@@ -22,6 +23,10 @@ export interface RelayOptions {
   readonly source: string;
   readonly logger: Logger;
   readonly limits?: Partial<RelayLimits>;
+  /** Topics that are compared with the outbox even when nothing is known of them. Default `<source>.events`. */
+  readonly topics?: readonly string[];
+  /** Finds a replay that has to end before publishing goes on (E10). */
+  readonly findReplay?: TimeGuardOptions['findReplay'];
   /** How often a standby asks for the lock (ms). Default 1,000. */
   readonly standbyMs?: number;
   readonly clock?: Clock;
@@ -52,6 +57,8 @@ const DEFAULT_LIMITS: RelayLimits = {
   gaps: 10_000,
   saveEveryMs: 100,
   heartbeatMs: 2_000,
+  tailWindow: 1_000,
+  recheckMs: 30_000,
   backoff: { initialMs: 100, maxMs: 5_000 },
 };
 
@@ -78,6 +85,7 @@ export class Relay {
   #leader: Leader | undefined;
   #roundError: Error | undefined;
   #publishError: Error | undefined;
+  #timeError: Error | undefined;
 
   constructor(private readonly options: RelayOptions) {
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
@@ -140,7 +148,12 @@ export class Relay {
       lagRows: lag?.rows,
       lagSeconds: lag?.seconds,
       parkedKeys: this.#leader?.parkedKeys,
-      lastError: this.#roundError ?? this.#leader?.readingStopped ?? this.#publishError,
+      lastError:
+        this.#roundError ??
+        this.#leader?.stoppedByTime ??
+        this.#timeError ??
+        this.#leader?.readingStopped ??
+        this.#publishError,
     };
   }
 
@@ -149,6 +162,9 @@ export class Relay {
       this.#leader ??= await this.#standBy();
       const next = await this.#leader?.round();
       this.#roundError = undefined;
+      if (this.#leader?.cleared) this.#timeError = undefined;
+      this.#timeError = this.#leader?.stoppedByTime ?? this.#timeError;
+      if (this.#leader?.over) this.#leader = undefined; // the session, and with it the lock, stays
       return next ?? { afterMs: this.options.standbyMs ?? 1_000 };
     } catch (error) {
       this.#roundError = asError(error);
@@ -166,6 +182,9 @@ export class Relay {
     await checkOutboxShape(this.#session);
     const leader = await Leader.begin(this.#session, {
       log: this.options.log,
+      source: this.options.source,
+      topics: this.options.topics ?? [`${this.options.source}.events`],
+      findReplay: this.options.findReplay,
       publisher: this.#publisher,
       limits: this.#limits,
       logger: this.options.logger,
