@@ -11,7 +11,6 @@ const RETENTION_DAYS = 30;
 let kit: OutboxKit;
 beforeEach(async () => {
   kit = await OutboxKit.make('retention');
-  await kit.pool.query('create table if not exists aura.replay_job (position bigint, state text)');
 });
 afterEach(() => kit.drop());
 
@@ -212,6 +211,9 @@ describe('findings', () => {
 });
 
 async function startReplay(position: number): Promise<void> {
-  await kit.pool.query(`create table if not exists aura.replay_job (position bigint, state text)`);
-  await kit.pool.query(`insert into aura.replay_job (position, state) values ($1, 'running')`, [position]);
+  await kit.pool.query(
+    `insert into aura.replay_job (id, selection, state, reason, by, selected, position, to_position)
+     values (gen_random_uuid(), '{}', 'running', 'spec', 'spec', 2, $1, 2)`,
+    [position],
+  );
 }

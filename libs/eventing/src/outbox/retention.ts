@@ -70,7 +70,7 @@ const NEEDS = statement(
   `select coalesce(c.position, 0)::text as position, coalesce(c.gaps, '[]') as gaps,
           coalesce(c.pending, '[]') as pending,
           (select min(position)::text from aura.relay_parked_key) as parked_from,
-          (select min(coalesce(position, 0))::text from aura.replay_job
+          (select min(position)::text from aura.replay_job
             where state = 'running') as replayed_to
      from (select) as one left join aura.relay_cursor c on true`,
 );

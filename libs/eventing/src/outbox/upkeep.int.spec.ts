@@ -15,7 +15,6 @@ let eventing: Eventing;
 beforeEach(async () => {
   service = await serviceFixture();
   await service.pool.query('drop table aura.outbox_any_day');
-  await service.pool.query('create table if not exists aura.replay_job (position bigint, state text)');
   log = postgresLog({ url: service.database.url });
 });
 afterEach(async () => {
