@@ -28,7 +28,7 @@ export class ServiceTopic implements TopicOperations {
     if (settings) return [planOf(name, differences(name, settings, wanted))];
     const made = await this.#create(wanted, change);
     const short = made ? differences(name, made, wanted) : [];
-    const copies = this.options.log.kind === 'kafka' ? `, ${wanted.replicationFactor} copies` : '';
+    const copies = this.options.log.kind === 'kafka' ? `, replication ${wanted.replicationFactor}` : '';
     const words = [`${wanted.partitions} partitions${copies}`, ...short].join('; ');
     return [{ name, action: 'create', words }];
   }

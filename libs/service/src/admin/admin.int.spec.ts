@@ -204,6 +204,20 @@ describe('dead letters', () => {
   });
 });
 
+describe('the doctor', () => {
+  it('names a dead letter with the command that tries it again', async () => {
+    const key = await refusedOrders(1);
+    const { json } = await get('doctor');
+    expect(json['findings']).toContainEqual({
+      code: 'dead-letter',
+      severity: 'warning',
+      subject: `${TOPIC} ${key}`,
+      words: expect.stringContaining('mend the shelf') as string,
+      command: `dead-letters redrive --topic ${TOPIC} --key ${key} --reason "…"`,
+    });
+  });
+});
+
 describe('the topic', () => {
   it('is left as it is, and what differs is said', async () => {
     const { json } = await post('topics/apply', { partitions: 12, replicationFactor: 3, reason: 'rollout' });
