@@ -25,8 +25,10 @@ import { OutboxBudget, type BudgetStatus } from './outbox/budget.js';
 import type { BudgetLimits } from './outbox/budget-rules.js';
 import { OutboxDays, outboxDaysFindings } from './outbox/days.js';
 import { keepSchemas } from './outbox/relay-store.js';
+import { OutboxRelay } from './outbox/relay-operations.js';
 import { Relay, type RelayStatus } from './outbox/relay.js';
 import { WakeUp } from './outbox/wake-up.js';
+import { OutboxReplay } from './replay/replay-operations.js';
 import type { TaskHandler } from './tasks/task.js';
 import { TaskRunner } from './tasks/task-runner.js';
 import { UnitsOfWork } from './unit-of-work/units-of-work.js';
@@ -89,6 +91,7 @@ export class Eventing {
   readonly #days: OutboxDays;
   readonly #budget: OutboxBudget;
   readonly #relay: Relay;
+  readonly #replay: OutboxReplay;
   readonly #wakeUp: WakeUp;
   readonly #topics: Loop;
   #tasks: TaskRunner | undefined;
@@ -121,6 +124,7 @@ export class Eventing {
       logger,
       ...(outboxBudget ? { limits: outboxBudget } : {}),
     });
+    this.#replay = new OutboxReplay({ pool: this.#pool, units: this.units.context, log });
     this.#relay = new Relay({
       connection,
       db: this.#pool,
@@ -129,6 +133,7 @@ export class Eventing {
       source: options.service,
       logger,
       clock,
+      findReplay: (id) => this.#replay.find(id),
     });
     this.#wakeUp = new WakeUp({ connection, logger, onWake: () => this.#relay.nudge() });
     this.#topicsReady = options.createTopics === undefined;
@@ -231,6 +236,8 @@ export class Eventing {
     const topic = `${group}.events`;
     const parts: Partial<ServiceParts> = {
       letters: new DeadLetters({ group, units, logger, metrics: this.#letterMetrics }),
+      relay: new OutboxRelay({ pool: this.#pool, replay: this.#replay }),
+      replay: this.#replay,
       topics: new ServiceTopic({ topic, log, pool: this.#pool }),
       topicNames: [topic],
       relayStatus: () => this.#relay.status(),
@@ -238,7 +245,7 @@ export class Eventing {
       log,
       registry,
     };
-    // Groups, relay and replay follow in a moment: until then the doctor says that they were not examined.
+    // Groups follow in a moment: until then the doctor says that they were not examined.
     return serviceOperations(parts as ServiceParts);
   }
 
