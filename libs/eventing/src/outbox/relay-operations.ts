@@ -77,7 +77,7 @@ export class OutboxRelay implements RelayOperations {
         const [row] = await run<{ waiting: number }>(client, WAITING, [topic, key]);
         if (!row)
           throw new ConflictError(
-            `the relay has not parked key ${key} of ${topic}: \`relay parked\` lists them`,
+            `the relay has not parked key ${key} of ${topic}: \`npm run aura -- relay status\` lists them`,
           );
         if (!change.dryRun) await run(client, WANT, [topic, key]);
         await noteOperation(client, 'relay resume', { topic, key }, change);
@@ -92,7 +92,7 @@ export class OutboxRelay implements RelayOperations {
       severity: 'alarm',
       subject,
       words: `Publishing has stopped: ${words}`,
-      command: `relay mend ${code}`,
+      command: `relay mend ${code} --reason "…"`,
     }));
   }
 
