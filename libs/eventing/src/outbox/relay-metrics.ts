@@ -1,9 +1,13 @@
 import { metrics, type BatchObservableCallback, type Observable } from '@opentelemetry/api';
 
 /** What the gauges show; undefined while this relay does not lead. */
-export interface Lag {
+export interface RelayFigures {
   readonly rows: number;
   readonly seconds: number;
+  /** Keys that the log refused a record of. */
+  readonly parkedKeys: number;
+  /** Because time went backwards (E10). */
+  readonly stopped: boolean;
 }
 
 /** `aura.relay.*`, through the OpenTelemetry API: nothing is measured where the application has no SDK. */
@@ -21,15 +25,25 @@ export class RelayMetrics {
     description: 'Age of the oldest row that waits',
     unit: 's',
   });
-  readonly #gauges: Observable[] = [this.#rows, this.#seconds];
+  readonly #parked = this.#meter.createObservableGauge('aura.relay.parked.keys', {
+    description: 'Keys that the log refused a record of, for good',
+  });
+  readonly #stopped = this.#meter.createObservableGauge('aura.relay.stopped', {
+    description: '1 while the relay has stopped because time went backwards',
+  });
+  readonly #gauges: Observable[] = [this.#rows, this.#seconds, this.#parked, this.#stopped];
+  readonly #attributes: { readonly service: string };
   readonly #observe: BatchObservableCallback;
 
-  constructor(lag: () => Lag | undefined) {
+  constructor(service: string, figures: () => RelayFigures | undefined) {
+    this.#attributes = { service };
     this.#observe = (result) => {
-      const now = lag();
+      const now = figures();
       if (!now) return;
-      result.observe(this.#rows, now.rows);
-      result.observe(this.#seconds, now.seconds);
+      result.observe(this.#rows, now.rows, this.#attributes);
+      result.observe(this.#seconds, now.seconds, this.#attributes);
+      result.observe(this.#parked, now.parkedKeys, this.#attributes);
+      result.observe(this.#stopped, now.stopped ? 1 : 0, this.#attributes);
     };
   }
 
@@ -42,11 +56,11 @@ export class RelayMetrics {
   }
 
   batch(published: number): void {
-    this.#batches.add(1);
-    if (published > 0) this.#published.add(published);
+    this.#batches.add(1, this.#attributes);
+    if (published > 0) this.#published.add(published, this.#attributes);
   }
 
   saved(): void {
-    this.#saves.add(1);
+    this.#saves.add(1, this.#attributes);
   }
 }

@@ -6,7 +6,7 @@ import type { TimeGuardOptions } from '../guards/time-guard.js';
 import { Leader, type RelayLimits } from './leader.js';
 import { LockSession } from './lock-session.js';
 import { Publisher } from './publishing.js';
-import { RelayMetrics } from './relay-metrics.js';
+import { RelayMetrics, type RelayFigures } from './relay-metrics.js';
 import { checkOutboxShape, checkSessionState } from './shape.js';
 
 export interface RelayOptions {
@@ -92,7 +92,7 @@ export class Relay {
     this.#clock = options.clock ?? systemClock;
     this.#nowMs = options.nowMs ?? (() => performance.now());
     this.#publisher = new Publisher({ ...options, nowMs: this.#nowMs });
-    this.#metrics = new RelayMetrics(() => this.#lag());
+    this.#metrics = new RelayMetrics(options.source, () => this.#figures());
     this.#loop = new Loop({
       name: 'outbox.relay',
       idleMs: this.#limits.heartbeatMs,
@@ -142,12 +142,12 @@ export class Relay {
   }
 
   status(): RelayStatus {
-    const lag = this.#lag();
+    const lag = this.#figures();
     return {
       leader: this.#leader !== undefined,
       lagRows: lag?.rows,
       lagSeconds: lag?.seconds,
-      parkedKeys: this.#leader?.parkedKeys,
+      parkedKeys: lag?.parkedKeys,
       lastError:
         this.#roundError ??
         this.#leader?.stoppedByTime ??
@@ -164,7 +164,7 @@ export class Relay {
       this.#roundError = undefined;
       if (this.#leader?.cleared) this.#timeError = undefined;
       this.#timeError = this.#leader?.stoppedByTime ?? this.#timeError;
-      if (this.#leader?.over) this.#leader = undefined; // the session, and with it the lock, stays
+      if (this.#leader?.over && this.#session) this.#leader = await this.#lead(this.#session);
       return next ?? { afterMs: this.options.standbyMs ?? 1_000 };
     } catch (error) {
       this.#roundError = asError(error);
@@ -180,7 +180,14 @@ export class Relay {
     this.#session ??= await LockSession.open(this.options.connection, () => this.#loop.nudge());
     if (!(await this.#session.tryLock())) return undefined;
     await checkOutboxShape(this.#session);
-    const leader = await Leader.begin(this.#session, {
+    const leader = await this.#lead(this.#session);
+    this.options.logger.info({}, 'relay: leads');
+    return leader;
+  }
+
+  /** `session` holds the lock. */
+  #lead(session: LockSession): Promise<Leader> {
+    return Leader.begin(session, {
       log: this.options.log,
       source: this.options.source,
       topics: this.options.topics ?? [`${this.options.source}.events`],
@@ -194,8 +201,6 @@ export class Relay {
       onError: (error) => this.#onPublishError(error),
       onPublished: () => (this.#publishError = undefined),
     });
-    this.options.logger.info({}, 'relay: leads');
-    return leader;
   }
 
   async #abandon(): Promise<void> {
@@ -225,11 +230,12 @@ export class Relay {
     }
   }
 
-  #lag(): { rows: number; seconds: number } | undefined {
+  #figures(): RelayFigures | undefined {
     if (!this.#leader) return undefined;
-    const oldest = this.#leader.oldestRaisedAt;
+    const { oldestRaisedAt: oldest, lagRows, parkedKeys, stoppedByTime } = this.#leader;
     const ageMs = oldest ? this.#clock.now().getTime() - oldest.getTime() : 0;
-    return { rows: this.#leader.lagRows, seconds: Math.max(0, ageMs / 1_000) };
+    const seconds = Math.max(0, ageMs / 1_000);
+    return { rows: lagRows, seconds, parkedKeys, stopped: stoppedByTime !== undefined };
   }
 }
 

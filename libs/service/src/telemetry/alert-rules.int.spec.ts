@@ -24,7 +24,7 @@ afterAll(async () => {
   await databases.drop();
 });
 
-/** Names of what the alerts look at, and the labels they group by; `job` comes with the scrape. */
+/** Names of what the alerts look at, and the labels that they group by. */
 function named(): { metrics: string[]; labels: Map<string, string[]> } {
   const expressions = readFileSync(RULES, 'utf8').matchAll(/^ {8}expr: (.+)$/gm);
   const metrics = new Set<string>();
@@ -34,7 +34,7 @@ function named(): { metrics: string[]; labels: Map<string, string[]> } {
     const by = [...expression.matchAll(/by \(([\w, ]+)\)/g)].flatMap(([, list = '']) => list.split(', '));
     for (const name of names) {
       metrics.add(name);
-      labels.set(name, [...(labels.get(name) ?? []), ...by.filter((label) => label !== 'job')]);
+      labels.set(name, [...(labels.get(name) ?? []), ...by]);
     }
   }
   return { metrics: [...metrics], labels };
