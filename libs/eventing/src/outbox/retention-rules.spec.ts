@@ -6,6 +6,7 @@ const DONE: OutboxNeeds = {
   cursor: { position: 100n, gaps: [], pending: [] },
   parkedFrom: undefined,
   replayedTo: undefined,
+  stoppedBy: undefined,
 };
 
 it('T1: a day is past the retention when it ended so many days ago, not a millisecond before', () => {
@@ -37,6 +38,7 @@ it.each<[string, Partial<OutboxNeeds>, string]>([
   ],
   ['pending', { cursor: { ...DONE.cursor, pending: [200n, 42n] } }, 'position 42 waits'],
   ['under a parked key', { parkedFrom: 100n }, 'parked waits from position 100'],
+  ['needed by a mend', { stoppedBy: 'topic-behind' }, 'has stopped (topic-behind)'],
   ['before a replay', { replayedTo: 99n }, 'replay is running and stands at position 99'],
 ])('T2: a day stays while something of it is %s, and the reason is said', (_, needs, words) => {
   expect(whyKept(day, { ...DONE, ...needs })).toContain(words);

@@ -5,7 +5,9 @@
  * T1 a day goes only when it ended before the retention;
  * T2 and only when everything up to its last position is done with: behind the saved cursor, outside every
  *    gap, not pending, before the first row of every parked key, and passed by every running replay. "Up to
- *    its last position" is on purpose: a row that is not visible yet has a position of any day.
+ *    its last position" is on purpose: a row that is not visible yet has a position of any day;
+ * T5 nothing goes while the relay has stopped because time went backwards (E10): mending it may publish the
+ *    oldest rows again.
  */
 import type { SavedCursor } from './cursor.js';
 
@@ -26,6 +28,8 @@ export interface OutboxNeeds {
   readonly parkedFrom: bigint | undefined;
   /** What running replays have done, the least of them. */
   readonly replayedTo: bigint | undefined;
+  /** T5. Code of the finding that has stopped the relay. */
+  readonly stoppedBy: string | undefined;
 }
 
 /** When a day ended, from its name; undefined for a table that is no day of the outbox. */
@@ -46,6 +50,8 @@ export function daysOverdue(name: string, now: Date, retentionDays: number): num
 /** T2. Why `day` has to stay, in words; undefined: it may go. */
 export function whyKept({ lastPosition }: OutboxDay, needs: OutboxNeeds): string | undefined {
   if (lastPosition === undefined) return undefined;
+  if (needs.stoppedBy !== undefined)
+    return `the relay has stopped (${needs.stoppedBy}), and mending it may need the oldest events`;
   const { position, gaps, pending } = needs.cursor;
   if (lastPosition > position)
     return `the relay has not published position ${lastPosition} yet, it stands at ${position}`;

@@ -97,6 +97,11 @@ describe('days past the retention', () => {
     await kit.pool.query(`insert into aura.relay_parked_key values ('${kit.topic}', 'k40', 2, '{}')`);
     await stays('from position 2 on');
     await kit.pool.query('delete from aura.relay_parked_key');
+    await kit.pool.query(
+      `insert into aura.relay_finding (code, subject, words, details) values ('topic-behind', '', '', '{}')`,
+    );
+    await stays('has stopped (topic-behind)');
+    await kit.pool.query('delete from aura.relay_finding');
     await startReplay(1);
     await stays('stands at position 1');
     await kit.pool.query(`update aura.replay_job set position = 2`);

@@ -1,7 +1,7 @@
 /**
  * Drops whole days of the outbox, and nothing else ever deletes from it.
  *
- * T1, T2 in retention-rules.ts;
+ * T1, T2, T5 in retention-rules.ts;
  * T3 writers never queue behind it (H24): `drop` and a plain `detach` want ACCESS EXCLUSIVE on the outbox,
  *    and whoever inserts waits behind them while they wait for the longest reader. `detach .. concurrently`
  *    waits without a lock that a writer wants. It is two transactions, so the decision is written down
@@ -71,7 +71,8 @@ const NEEDS = statement(
           coalesce(c.pending, '[]') as pending,
           (select min(position)::text from aura.relay_parked_key) as parked_from,
           (select min(position)::text from aura.replay_job
-            where state = 'running') as replayed_to
+            where state = 'running') as replayed_to,
+          (select min(code) from aura.relay_finding) as stopped_by
      from (select) as one left join aura.relay_cursor c on true`,
 );
 const BEGUN = statement(
@@ -251,13 +252,18 @@ async function lastPositionOf(db: Queryable, name: string): Promise<bigint | und
 }
 
 async function needsOf(db: Queryable): Promise<OutboxNeeds> {
-  type Row = Omit<CursorColumns, 'acknowledged'> & { parked_from: string | null; replayed_to: string | null };
+  type Row = Omit<CursorColumns, 'acknowledged'> & {
+    parked_from: string | null;
+    replayed_to: string | null;
+    stopped_by: string | null;
+  };
   const [row] = await run<Row>(db, NEEDS);
   if (!row) throw new InvariantError('the outbox gave no answer to what is still needed of it');
   return {
     cursor: fromColumns({ ...row, acknowledged: [] }),
     parkedFrom: toPosition(row.parked_from),
     replayedTo: toPosition(row.replayed_to),
+    stoppedBy: row.stopped_by ?? undefined,
   };
 }
 
