@@ -19,6 +19,7 @@ describeEventLog('Kafka', () => {
       await admin.fetchTopicOffsets(topic); // it needs the topic's metadata
       await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: String(before) }] });
     },
+    deleteTopic: (topic: string) => admin.deleteTopics({ topics: [topic] }),
     sessionTimeoutMs: 6_000,
     ownServer: ownKafka,
     close: () => admin.disconnect(),

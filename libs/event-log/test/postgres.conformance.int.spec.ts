@@ -12,6 +12,16 @@ describeEventLog('Postgres', async () => {
     open: () => postgresLog(options),
     child: { module: new URL('open-postgres.ts', import.meta.url), config: options },
     deleteBefore: (topic, partition, before) => admin.deleteBefore(topic, partition, before),
+    deleteTopic: async (topic) => {
+      const client = await database.client();
+      await client.query(
+        `delete from aura_log.record where partition_id in
+           (select id from aura_log.partition where topic = $1)`,
+        [topic],
+      );
+      await client.query('delete from aura_log.partition where topic = $1', [topic]);
+      await client.query('delete from aura_log.topic where name = $1', [topic]);
+    },
     sessionTimeoutMs: 1_500,
     ownServer: ownPostgres,
     close: async () => {

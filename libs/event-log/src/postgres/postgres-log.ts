@@ -111,6 +111,7 @@ class PostgresEventLog implements PostgresLog {
   }
 
   async append(records: readonly NewRecord[]): Promise<AppendResult> {
+    this.#keepRetention();
     const unknown = await this.#learn(new Set(records.map((record) => record.topic)));
     const failed: PartitionFailure[] = [...unknown].map((topic) => ({
       topic,
@@ -176,12 +177,18 @@ class PostgresEventLog implements PostgresLog {
     if (this.#closed) throw new TransientError(`the log is closed: ${options.group} can't subscribe`);
     const subscription = new PostgresSubscription(this.#database, this.#wakeUp, options, this.#limits.pollMs);
     this.#subscriptions.add(subscription);
-    this.#retention.start();
+    this.#keepRetention();
     await subscription.start();
     return subscription;
   }
 
+  /** Whoever uses the log keeps its promise of retention: there may be nobody else who does. */
+  #keepRetention(): void {
+    if (!this.#closed) this.#retention.start();
+  }
+
   createTopics(topics: readonly TopicSpec[]): Promise<void> {
+    this.#keepRetention();
     return this.#database.transaction('create topics', (client) => createTopics(client, topics));
   }
 

@@ -284,6 +284,13 @@ describe('subscription', () => {
 });
 
 describe('retention', () => {
+  it('is kept by a process that only appends', async () => {
+    const appending = open({ retentionEveryMs: 20 });
+    await appending.createTopics([{ name: 't', partitions: 1, retentionMs: 1 }]);
+    await appending.append([record('a')]);
+    await settled('deleted', async () => (await appending.bounds('t'))[0]?.first === 1n);
+  });
+
   it('T1, P1: deletes what is past its time, moves `first`, never repeats an offset', async () => {
     const log = open();
     await log.createTopics([
@@ -303,10 +310,12 @@ describe('retention', () => {
 
   it('leaves a partition that somebody holds for the next round', async () => {
     const log = open();
-    await log.createTopics([{ name: 't', partitions: 1, retentionMs: 1 }]);
+    await log.createTopics([{ name: 't', partitions: 1 }]);
     await log.append([record('a')]);
     await admin.query('begin');
     await admin.query('select from aura_log.partition for update');
+    // Only now: the log applies retention by itself, too.
+    await (await database.client()).query('update aura_log.topic set retention_ms = 1');
     await settled('its time has passed', async () => {
       const [first] = await log.offsetsAt('t', new Date(Date.now() - 2));
       return first?.offset === 1n;

@@ -12,24 +12,15 @@
  */
 import { randomUUID } from 'node:crypto';
 import { Loop, type Next } from '@aura/platform';
-import { PositionOutOfRangeError } from '../errors.js';
+import { PositionOutOfRangeError, UnknownTopicError } from '../errors.js';
 import type { Batch, Position, SubscribeOptions, Subscription, TopicPartition } from '../event-log.js';
 import { asError, type Database } from './database.js';
+import { fresh, type Held, keyOf, named, rotated } from './held.js';
 import { MovedOffsets } from './group-offsets.js';
 import * as groups from './groups.js';
 import { readMember, type Found } from './read.js';
+import { describeTopics } from './topics.js';
 import type { Sleeper, WakeUp } from './wake-up.js';
-
-/** A partition that this member owns. */
-interface Held extends TopicPartition {
-  /** Undefined until onAssigned placed it, and for one that it left out. */
-  position: bigint | undefined;
-  placed: boolean;
-  paused: boolean;
-  failed: boolean;
-  /** Counts seeks: what was read or handled before one must not move the partition after it (S3). */
-  seeks: number;
-}
 
 const DEFAULTS = { maxRecords: 500, maxBytes: 4 * 1024 * 1024, sessionTimeoutMs: 10_000 };
 /** Poll while notifications can't arrive. */
@@ -294,10 +285,24 @@ export class PostgresSubscription implements Subscription, Sleeper {
     if (found.length < live.length || !this.#leaseHolds()) {
       this.#unsettled = true;
       if (!this.#leaseHolds()) return 'again';
+      await this.#tellVanished(live.filter((_, at) => !found.some((f) => f.at === at)));
     }
     const batches = found.flatMap((f) => this.#batchOf(live[f.at], asked[f.at], f));
     if (batches.length === 0) return this.#unsettled ? { afterMs: REDELIVER_MS } : idle;
     return (await this.#handle(batches)) ? 'again' : { afterMs: REDELIVER_MS };
+  }
+
+  /** The read found nothing of `unread`: another member's by now, or its topic was deleted. */
+  async #tellVanished(unread: readonly Held[]): Promise<void> {
+    if (unread.length === 0) return;
+    const topics = [...new Set(unread.map((held) => held.topic))];
+    const known = await this.database.use('look for topics', (client) => describeTopics(client, topics));
+    for (const held of unread) {
+      if (known.some(({ name }) => name === held.topic)) continue;
+      held.failed = true;
+      const error = new UnknownTopicError(held.topic);
+      this.#guard(() => this.options.onPartitionError(named(held), error));
+    }
   }
 
   /**
@@ -370,22 +375,4 @@ export class PostgresSubscription implements Subscription, Sleeper {
       // loop.
     }
   }
-}
-
-const keyOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
-const named = ({ topic, partition }: TopicPartition): TopicPartition => ({ topic, partition });
-const fresh = ({ topic, partition }: TopicPartition): Held => ({
-  topic,
-  partition,
-  position: undefined,
-  placed: false,
-  paused: false,
-  failed: false,
-  seeks: 0,
-});
-
-/** So that with large records, which cut a read short, another partition comes first each time. */
-function rotated<T>(items: readonly T[], turn: number): T[] {
-  const from = items.length === 0 ? 0 : turn % items.length;
-  return [...items.slice(from), ...items.slice(0, from)];
 }

@@ -15,6 +15,8 @@ export interface Harness {
   readonly child: { readonly module: URL; readonly config: unknown };
   /** Deletes the records before `before`, as retention does. */
   deleteBefore(topic: string, partition: number, before: bigint): Promise<void>;
+  /** Deletes a topic with its records, as an operator may. */
+  deleteTopic(topic: string): Promise<void>;
   /** The shortest session that the server allows: who waits for a dead member waits this long. */
   readonly sessionTimeoutMs: number;
   /** A server that the suite may stop and start. Left out where the adapter can't have one. */

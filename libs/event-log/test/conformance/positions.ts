@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { settled } from '@aura/testing';
-import { PositionOutOfRangeError } from '../../src/index.js';
+import { PositionOutOfRangeError, UnknownTopicError } from '../../src/index.js';
 import { keyOf, Positions, takeAll } from './reader.js';
 import { groupName, numbered, type Suite } from './suite.js';
 
@@ -143,6 +143,23 @@ export function positions(suite: Suite): void {
     expect(reader.partitionErrors.map((e) => keyOf(e.partition))).toEqual([`${topic}/0`]);
     expect(reader.records.every((r) => r.offset < 30n)).toBe(true);
     expect(subscription.assigned()).toHaveLength(1);
+  });
+
+  it('E10: a topic that is deleted is an error of its partitions; others flow', async () => {
+    const log = suite.open();
+    const [doomed, other] = [await suite.topic(log, 1), await suite.topic(log, 1)];
+    await log.append([...numbered(doomed, 5), ...numbered(other, 5)]);
+    const { reader } = await suite.member(log, { group: groupName(), topics: [doomed, other] });
+    await settled('all', () => reader.records.length === 10);
+    await suite.harness.deleteTopic(doomed);
+    await settled('the alarm', () => reader.partitionErrors.length > 0, { withinMs: 40_000 });
+    expect(reader.partitionErrors[0]?.partition).toEqual({ topic: doomed, partition: 0 });
+    expect(reader.partitionErrors[0]?.error).toBeInstanceOf(UnknownTopicError);
+    const appended = async (): Promise<boolean> =>
+      (await log.append(numbered(other, 5, 16, 5))).failed.length === 0;
+    await settled('appended', appended, { withinMs: 40_000 });
+    const ofOther = (): number => reader.records.filter((r) => r.topic === other).length;
+    await settled('the other topic', () => ofOther() >= 10, { withinMs: 40_000 });
   });
 
   it('E10: the log remembers where a group is, and knows nothing of others', async () => {
