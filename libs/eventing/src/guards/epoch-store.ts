@@ -101,7 +101,7 @@ export async function setIdentity(db: Queryable, least: bigint): Promise<bigint>
   return BigInt(row?.last ?? 0);
 }
 
-/** Under the outbox's lock, after `setIdentity`: gives the rows that no leader can have seen new positions. */
+/** Under the outbox's lock, after `setIdentity`: rows that no leader can have seen get new positions. */
 export async function moveUnseen(db: Queryable, passed: bigint, savedAt: Date): Promise<number> {
   return (await run(db, MOVE_ROWS, [String(passed), savedAt])).length;
 }

@@ -1,6 +1,6 @@
 /**
- * What mends each finding of the relay (E10). Each one runs in a transaction of the caller's, on the row of the
- * cursor: it acts on what the leader has written down, once, and raises the epoch, so that the leader begins
+ * What mends each finding of the relay (E10). Each one runs in a transaction of the caller's, on the row of
+ * the cursor: it acts on what the leader has written down, once, and raises the epoch, so that the leader begins
  * anew and checks again before it publishes.
  */
 import { ConflictError, type Queryable } from '@aura/platform';
@@ -35,7 +35,7 @@ export async function mend(
   const finding = all.find((of) => of.code === code);
   if (!finding)
     throw new ConflictError(
-      `nothing of ${code} stops the relay: \`relay findings\` lists what does${all.length > 0 ? `: ${all.map((of) => of.code).join(', ')}` : ' (nothing)'}`,
+      `no finding ${code} stops the relay. What does: ${all.map((of) => of.code).join(', ') || 'nothing'}`,
     );
   await noteOperation(client, `relay mend ${code}`, { about: subjectOf(finding) }, change);
   switch (finding.code) {
@@ -60,7 +60,7 @@ async function mendSequence(
 ): Promise<string> {
   if (change.dryRun) {
     const rows = await countUnseen(client, cursor.position, savedAt);
-    return `would set the identity past ${needed} and give ${rows} rows that were raised meanwhile new positions`;
+    return `would set the identity past ${needed} and give ${rows} rows of since then new positions`;
   }
   await lockOutbox(client);
   const last = await setIdentity(client, needed > cursor.position ? needed : cursor.position);
@@ -126,7 +126,9 @@ async function mendTopic(
       toPosition: cursor.position,
       ...(keysMoved ? {} : { partitions: lost.map(({ partition }) => partition) }),
     };
-    const what = `${topic}, partitions ${lost.map(({ partition }) => partition).join(', ')}, from position ${selection.fromPosition} to ${selection.toPosition}`;
+    const numbers = lost.map(({ partition }) => partition).join(', ');
+    const range = `from position ${selection.fromPosition} to ${selection.toPosition}`;
+    const what = `${topic}, partitions ${numbers}, ${range}`;
     if (change.dryRun) {
       const { records } = await replays.count(selection);
       done.push(`would republish ${records} records of ${what}`);

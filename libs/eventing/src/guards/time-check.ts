@@ -36,10 +36,8 @@ export interface TimeCheckOptions {
 const POSITIONS = statement(
   'outbox_last_positions',
   `with highest as materialized (select coalesce(max(position), 0)::text as row from aura.outbox)
-   select row as highest_row,
-          coalesce(pg_sequence_last_value(pg_get_serial_sequence('aura.outbox', 'position')::regclass), 0)::text
-            as sequence
-     from highest`,
+   select row as highest_row, coalesce(pg_sequence_last_value(name::regclass), 0)::text as sequence
+     from highest cross join pg_get_serial_sequence('aura.outbox', 'position') as name`,
 );
 /** By position and id, within the days of $3 to $4: partitions of other days are not touched. */
 const KNOWN = statement(

@@ -99,7 +99,8 @@ export class TimeGuard {
 
   /** What was lost goes before what is new: publishing waits for the replays, then the marks move (T3). */
   async #replayed(ids: readonly string[]): Promise<boolean> {
-    const jobs = await Promise.all(ids.map((id) => this.options.findReplay?.(id)));
+    const find = this.options.findReplay ?? (() => Promise.resolve(undefined));
+    const jobs = await Promise.all(ids.map((id) => find(id)));
     const failed = ids.filter((_, at) => !['running', 'done'].includes(jobs[at]?.state ?? 'failed'));
     if (failed.length > 0) {
       await awaitReplays(this.db, []);

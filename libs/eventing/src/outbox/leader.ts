@@ -13,69 +13,29 @@
  *    them go back under it gives up without a save: what was saved is compared anew (time-guard.ts);
  * R8 a resumed key's mark and the positions that go back into the relay's hands are one save (H31).
  */
-import { partitionOf, type EventLog } from '@aura/event-log';
-import { InvariantError, TransientError, type Logger, type Next } from '@aura/platform';
-import { TimeGuard, type TimeGuardOptions } from '../guards/time-guard.js';
+import { InvariantError, TransientError, type Next } from '@aura/platform';
+import { TimeGuard } from '../guards/time-guard.js';
 import { Cursor, toColumns, type Gap } from './cursor.js';
+import { impossible, tailLost } from './gone-back.js';
 import { Lanes, type Batch, type ParkedKey } from './lanes.js';
+import type { LeaderOptions } from './leader-options.js';
 import type { LockSession } from './lock-session.js';
-import type { AcknowledgedRows, Published, Publisher } from './publishing.js';
-import type { RelayMetrics } from './relay-metrics.js';
+import type { Published } from './publishing.js';
 import {
   drawXid,
   loadRelay,
   positionsPast,
   readOutbox,
-  rowsOfKey,
   saveRelay,
   wantedKeys,
   type RelayRow,
   type ResumedKey,
 } from './relay-store.js';
+import { resumeSome } from './resuming.js';
 
-export interface RelayLimits {
-  /** Rows and bytes of one read. */
-  readonly readRows: number;
-  readonly readBytes: number;
-  /** Rows and bytes of one append. */
-  readonly batchRows: number;
-  readonly batchBytes: number;
-  /** Appends under way at once. */
-  readonly appends: number;
-  /** Read and not acknowledged, of all partitions: past it reading stops (E9). */
-  readonly waitingRows: number;
-  readonly waitingBytes: number;
-  /** Ranges of skipped positions: past it only they are read, until their transactions have ended (E9). */
-  readonly gaps: number;
-  readonly saveEveryMs: number;
-  /** The longest pause between two reads. */
-  readonly heartbeatMs: number;
-  /** Records of a topic's tail that are looked at from each of its ends when a leadership begins (E10). */
-  readonly tailWindow: number;
-  /** How often a relay that has stopped (E10) looks again by itself, ms. */
-  readonly recheckMs: number;
-  readonly backoff: { readonly initialMs: number; readonly maxMs: number };
-}
-
-export interface LeaderOptions extends Pick<TimeGuardOptions, 'source' | 'topics' | 'findReplay'> {
-  readonly log: EventLog;
-  readonly publisher: Publisher;
-  readonly limits: RelayLimits;
-  readonly logger: Logger;
-  readonly metrics: RelayMetrics;
-  /** Monotonic, ms. */
-  readonly nowMs: () => number;
-  /** Something was acknowledged or refused: another round is due. */
-  readonly onProgress: () => void;
-  readonly onError: (error: unknown) => void;
-  /** A batch was acknowledged whole. */
-  readonly onPublished: () => void;
-}
+export type { LeaderOptions, RelayLimits } from './leader-options.js';
 
 const LAG_EVERY_MS = 2_000;
-/** Keys that are resumed at once, and rows of the outbox that are looked through for one per round. */
-const RESUMED_KEYS = 10;
-const RESUME_STEP = 5_000;
 
 export class Leader {
   readonly #cursor: Cursor;
@@ -165,7 +125,8 @@ export class Leader {
       this.#over = await this.#guard.look();
       return this.#over ? 'again' : { afterMs: this.options.limits.heartbeatMs };
     }
-    const more = (await this.#resumeKeys()) || (await this.#read());
+    await this.#resumeKeys();
+    const more = await this.#read();
     this.#compareTimes();
     this.#learnTopics();
     this.#publish();
@@ -176,7 +137,8 @@ export class Leader {
 
   /** True while another round would get on: what waits for a failing partition doesn't count. */
   get busy(): boolean {
-    return this.#underWay.size > 0 || (this.#cut && this.#room() > 0);
+    if (this.#underWay.size > 0) return true;
+    return this.#guard.open && this.#cut && this.#room() > 0;
   }
 
   /** Resolves when the next append has been answered; at once where none is under way. */
@@ -262,7 +224,7 @@ export class Leader {
 
   async #send(batch: Batch<RelayRow>): Promise<void> {
     const outcome = await this.#carry(batch);
-    this.#odd ??= this.#oddity(outcome.marks);
+    this.#odd ??= impossible(outcome.marks, this.#cursor, this.#lanes);
     if (this.#odd) throw this.#odd; // nothing of it is saved: the rows go again, readers drop repeats
     const { parked, parkedRows } = this.#lanes.settle(batch, outcome, this.options.nowMs());
     for (const { topic, partition, offset, positions } of outcome.marks)
@@ -287,35 +249,10 @@ export class Leader {
 
   /** R7: a partition that failed may have come back without its tail; it is asked before it is sent to. */
   async #carry(batch: Batch<RelayRow>): Promise<Published> {
-    if (batch.probe) {
-      try {
-        for (const topic of new Set(batch.rows.map((row) => row.topic)))
-          for (const { partition, end } of await this.options.log.bounds(topic)) {
-            const mark = this.#cursor.markOf(topic, partition);
-            if (mark && end <= mark.offset) this.#odd ??= lostTail(topic, partition, end, mark.offset);
-          }
-      } catch {
-        // Another partition may be why nobody answers: that must not hold this one. `#oddity` sees it then.
-      }
-      if (this.#odd) throw this.#odd;
-    }
+    const topics = new Set(batch.rows.map((row) => row.topic));
+    if (batch.probe) this.#odd ??= await tailLost(this.options.log, topics, this.#cursor);
+    if (this.#odd) throw this.#odd;
     return this.options.publisher.publish(batch);
-  }
-
-  /** R7: an acknowledgement that can't be, had the topic not changed under us. */
-  #oddity(marks: readonly AcknowledgedRows[]): TransientError | undefined {
-    for (const { topic, partition, offset, positions, keys } of marks) {
-      const mark = this.#cursor.markOf(topic, partition);
-      const first = offset - BigInt(positions.length) + 1n;
-      if (mark && first <= mark.offset) return lostTail(topic, partition, first, mark.offset);
-      const partitions = this.#lanes.partitionsOf(topic) ?? 1;
-      if (keys.some((key) => partitionOf(key, partitions) !== partition))
-        return new TransientError(
-          `${topic}/${partition} took a key that belongs elsewhere with ${partitions} partitions: ` +
-            'the topic has other partitions now',
-        );
-    }
-    return undefined;
   }
 
   /** R7. Beside the loop, as everything that asks the log (R3). */
@@ -331,32 +268,19 @@ export class Leader {
     this.#track(check());
   }
 
-  /** R8. Gives whether there is more to be resumed. */
-  async #resumeKeys(): Promise<boolean> {
+  /** R8. */
+  async #resumeKeys(): Promise<void> {
     const { nowMs, limits } = this.options;
-    if (this.#lanes.parkedKeys === 0 || nowMs() < this.#resumeAtMs || !this.#guard.open) return false;
-    const wanted = await wantedKeys(this.session, RESUMED_KEYS);
+    if (this.#lanes.parkedKeys === 0 || nowMs() < this.#resumeAtMs || !this.#guard.open) return;
     this.#resumeAtMs = nowMs() + limits.heartbeatMs;
-    if (wanted.length === 0) return false;
+    if ((await wantedKeys(this.session, 1)).length === 0) return;
     await this.flush(); // a key may have been refused again a moment ago
-    for (const key of await wantedKeys(this.session, RESUMED_KEYS)) {
-      if (this.#cursor.gaps.length >= limits.gaps / 2) return false; // what was reopened is read first
-      const step = Math.min(RESUME_STEP, limits.gaps / 4);
-      const { positions, through } = await rowsOfKey(this.session, key, this.#cursor.position, step);
-      const resumed = {
-        topic: key.topic,
-        key: key.key,
-        from: through === undefined ? undefined : through + 1n,
-      };
-      this.#cursor.reopen(positions);
-      this.#lanes.resume(resumed);
-      this.#resumedUnsaved.push(resumed);
-      this.#changed = true;
-      if (resumed.from !== undefined) this.#resumeAtMs = -Infinity;
-    }
+    const resumed = await resumeSome(this.session, this.#cursor, this.#lanes, limits.gaps);
+    this.#resumedUnsaved.push(...resumed);
+    if (resumed.some((key) => key.from !== undefined)) this.#resumeAtMs = -Infinity; // there is more of it
+    this.#changed = true;
     if (this.#cursor.unnoted) this.#cursor.note(await drawXid(this.session)); // R2
     await this.#save();
-    return false;
   }
 
   #track(work: Promise<void>): void {
@@ -413,7 +337,7 @@ export class Leader {
     const text = JSON.stringify(cursor);
     const [parked, resumed] = [[...this.#parkedUnsaved], [...this.#resumedUnsaved]];
     if (text === this.#savedText && parked.length + resumed.length === 0) return;
-    await saveRelay(this.session, cursor, lastOfEach(parked), lastOfEach(resumed), this.#epoch); // R1, R5, R8
+    await saveRelay(this.session, cursor, parked, resumed, this.#epoch); // R1, R5, R8
     this.#savedText = text;
     this.#parkedUnsaved = this.#parkedUnsaved.filter((key) => !parked.includes(key));
     this.#resumedUnsaved = this.#resumedUnsaved.filter((key) => !resumed.includes(key));
@@ -441,18 +365,6 @@ export class Leader {
     if (retry !== undefined) due.push(retry);
     return Math.max(0, Math.min(...due) - now);
   }
-}
-
-function lostTail(topic: string, partition: number, end: bigint, acknowledged: bigint): TransientError {
-  return new TransientError(
-    `${topic}/${partition} goes on at offset ${end}, but offset ${acknowledged} was acknowledged: ` +
-      'the log lost records under this relay; it compares anew what was saved',
-  );
-}
-
-/** One statement may touch a row once. */
-function lastOfEach<K extends { readonly topic: string; readonly key: string }>(keys: readonly K[]): K[] {
-  return [...new Map(keys.map((key) => [`${key.topic}\n${key.key}`, key])).values()];
 }
 
 function fullGaps(gaps: readonly Gap[]): TransientError {

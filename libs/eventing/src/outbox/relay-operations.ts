@@ -27,7 +27,7 @@ const PARKED = statement(
           (select count(*)::int
              from (select from aura.outbox as o
                     where o.position >= k.position and o.topic = k.topic and o.key = k.key
-                    limit ${MOST_COUNTED}) as some) as waiting
+                    limit ${MOST_COUNTED}) as behind) as waiting
      from aura.relay_parked_key as k order by k.parked_at limit $1`,
 );
 const WANT = statement(
@@ -40,7 +40,7 @@ const WAITING = statement(
   `select (select count(*)::int
              from (select from aura.outbox as o
                     where o.position >= k.position and o.topic = k.topic and o.key = k.key
-                    limit ${MOST_COUNTED}) as some) as waiting
+                    limit ${MOST_COUNTED}) as behind) as waiting
      from aura.relay_parked_key as k where topic = $1 and key = $2`,
 );
 

@@ -248,10 +248,11 @@ export interface ResumedKey {
 export async function saveRelay(
   db: Queryable,
   columns: CursorColumns,
-  parked: readonly ParkedKey[],
-  resumed: readonly ResumedKey[],
+  parkedKeys: readonly ParkedKey[],
+  resumedKeys: readonly ResumedKey[],
   epoch: bigint,
 ): Promise<void> {
+  const [parked, resumed] = [lastOfEach(parkedKeys), lastOfEach(resumedKeys)];
   const saved = await run(db, SAVE, [
     columns.position,
     JSON.stringify(columns.gaps),
@@ -270,6 +271,11 @@ export async function saveRelay(
     throw new TransientError(
       `aura.relay_cursor has no row of epoch ${epoch}: the relay was mended meanwhile, or the row is lost`,
     );
+}
+
+/** One statement may touch a row once. */
+function lastOfEach<K extends { readonly topic: string; readonly key: string }>(keys: readonly K[]): K[] {
+  return [...new Map(keys.map((key) => [`${key.topic}\n${key.key}`, key])).values()];
 }
 
 /** Keys that an operator wants to be published again, in the order of the requests. */
