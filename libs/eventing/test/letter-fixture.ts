@@ -1,6 +1,5 @@
 import { silentLogger } from '@aura/platform';
 import { settled } from '@aura/testing';
-import type { Pool } from 'pg';
 import { Handlers, type EventHandler } from '../src/consumer/handlers.js';
 import type { LetterLimits } from '../src/letters/letter-limits.js';
 import { DeadLetters } from '../src/letters/letter-operations.js';
@@ -8,7 +7,7 @@ import { listParked, type ParkedKey } from '../src/letters/letter-list.js';
 import type { LetterMetrics } from '../src/letters/metrics.js';
 import { redriveTasks } from '../src/letters/redrive-task.js';
 import { Redrive, type RedriveContext } from '../src/letters/redrive.js';
-import { TaskRunner } from '../src/tasks/task-runner.js';
+import { TaskRunner, type TaskRunnerOptions } from '../src/tasks/task-runner.js';
 import type { ConsumerFixture } from './consumer-fixture.js';
 import type { HandDrivenLog } from './hand-driven-log.js';
 
@@ -33,9 +32,17 @@ export interface LetterFixture {
   readonly operations: DeadLetters;
   redrive(handlers: readonly EventHandler[], options?: Partial<RedriveContext>): Redrive;
   /** A process that tries parked keys again; `runOnce`. */
-  redriver(handlers: readonly EventHandler[], options?: Partial<RedriveContext>, pool?: Pool): TaskRunner;
+  redriver(
+    handlers: readonly EventHandler[],
+    options?: Partial<RedriveContext>,
+    tasks?: Partial<TaskRunnerOptions>,
+  ): TaskRunner;
   /** Runs attempts until none is due. */
-  redriven(handlers: readonly EventHandler[], options?: Partial<RedriveContext>): Promise<void>;
+  redriven(
+    handlers: readonly EventHandler[],
+    options?: Partial<RedriveContext>,
+    tasks?: Partial<TaskRunnerOptions>,
+  ): Promise<void>;
   parked(): Promise<ParkedKey[]>;
 }
 
@@ -60,15 +67,16 @@ export function letterFixture(service: ConsumerFixture, log: HandDrivenLog): Let
     counted,
     operations: new DeadLetters({ group, units, logger: silentLogger, metrics: counted }),
     redrive,
-    redriver: (handlers, options, ofPool = pool) =>
+    redriver: (handlers, options, tasks) =>
       new TaskRunner({
         handlers: [redriveTasks(redrive(handlers, options))],
         units: options?.units ?? units,
-        pool: ofPool,
+        pool,
         logger: silentLogger,
+        ...tasks,
       }),
-    async redriven(handlers, options) {
-      const redriver = fixture.redriver(handlers, options);
+    async redriven(handlers, options, tasks) {
+      const redriver = fixture.redriver(handlers, options, tasks);
       await settled('no attempt is due', async () => {
         await redriver.runOnce();
         const due = await service.rows(`select from aura.task where kind = 'aura.redrive'`);
