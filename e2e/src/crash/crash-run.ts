@@ -7,7 +7,7 @@ import type { LogSettings, Role } from '../settings.js';
 import { ORDERS_TABLES, STOCK_TABLES } from '../tables.js';
 import { readLedger, rowsOf } from './books.js';
 import type { Ledger } from './ledger.js';
-import { ownCluster, ownKafka, ownPostgres, type OwnServer } from './own-servers.js';
+import { absentKafka, ownCluster, ownKafka, ownPostgres, type OwnServer } from './own-servers.js';
 import { ServiceProcess } from './service-process.js';
 import { letFall, planStorm, type Victim } from './storm.js';
 
@@ -15,8 +15,8 @@ import { letFall, planStorm, type Victim } from './storm.js';
 const PATIENCE = { withinMs: 120_000, everyMs: 50 };
 
 export interface CrashRunOptions {
-  /** `brokers`: Kafka again, three of them. */
-  readonly log: 'postgres' | 'kafka' | 'brokers';
+  /** `brokers`: Kafka again, three of them; `absent`: Kafka and its registry, started by `arrive` only. */
+  readonly log: 'postgres' | 'kafka' | 'brokers' | 'absent';
   /** One process each. */
   readonly stocks: readonly Extract<Role, 'stock' | 'naive-stock'>[];
 }
@@ -89,6 +89,21 @@ export class CrashRun {
       if (round.progress > 0) await this.progress(round.progress);
       await onRound?.(index + 1);
     }
+  }
+
+  /** Starts the log that was absent. */
+  async arrive(): Promise<void> {
+    for (const server of this.servers) if (server.isBroker) await server.start();
+  }
+
+  /** How many events of orders the relay has not published. */
+  async unpublished(): Promise<number> {
+    const [row] = await rowsOf<{ count: number }>(
+      this.urls.orders,
+      `select (select count(*) from aura.outbox where position > c.position)::int
+              + jsonb_array_length(c.pending) as count from aura.relay_cursor c`,
+    );
+    return row?.count ?? 0;
   }
 
   /** Resolves when so many more answers have been applied: a way there and back for each. */
@@ -173,6 +188,11 @@ async function openLog(kind: CrashRunOptions['log'], servers: OwnServer[]): Prom
     const server = await ownPostgres('the log’s Postgres');
     servers.push(server);
     return { kind, url: await ensureDatabase(server.url, { name: 'event_log' }) };
+  }
+  if (kind === 'absent') {
+    const kafka = await absentKafka('Kafka');
+    servers.push(kafka);
+    return { kind: 'kafka', brokers: kafka.brokers, registryUrl: kafka.registryUrl };
   }
   const registryUrl = process.env['SCHEMA_REGISTRY_URL'];
   if (!registryUrl) throw new Error('SCHEMA_REGISTRY_URL is not set: run the tests through `npm test`');

@@ -62,6 +62,31 @@ export async function ownKafka(name: string): Promise<OwnKafka> {
   };
 }
 
+export interface AbsentKafka extends OwnKafka {
+  readonly registryUrl: string;
+}
+
+/**
+ * A broker and a registry that are not there yet, at addresses that clients can be given already: `start`
+ * starts both for the first time.
+ */
+export async function absentKafka(name: string): Promise<AbsentKafka> {
+  const [port, registryPort] = [await freePort(), await freePort()];
+  let kafka: Awaited<ReturnType<typeof startTestKafka>> | undefined;
+  return {
+    name,
+    isBroker: true,
+    brokers: [`127.0.0.1:${port}`],
+    registryUrl: `http://127.0.0.1:${registryPort}/apis/ccompat/v7`,
+    crash: async () => void (await kafka?.kill()),
+    start: async () => {
+      if (kafka) await startKafka({ dir: kafka.dir });
+      else kafka = await startTestKafka({ port, registryPort });
+    },
+    dispose: async () => void (await kafka?.stop()),
+  };
+}
+
 /** Three brokers that keep three copies and acknowledge with two: each is a victim of its own. */
 export interface OwnCluster {
   readonly brokers: readonly string[];
