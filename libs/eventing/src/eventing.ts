@@ -8,6 +8,7 @@ import { Loop, systemClock, withClient, type Clock, type Logger } from '@aura/pl
 import type { Pool } from 'pg';
 import type { DataSource } from 'typeorm';
 import { Consumer, type ConsumerLimits, type ConsumerStatus } from './consumer/consumer.js';
+import { ServiceGroup } from './consumer/group-operations.js';
 import type { Handlers } from './consumer/handlers.js';
 import { inboxFindings } from './consumer/inbox-upkeep.js';
 import type { LetterLimits } from './letters/letter-limits.js';
@@ -19,7 +20,7 @@ import { Redrive } from './letters/redrive.js';
 import { migrate } from './migrations/migrate.js';
 import type { FindingSource } from './operations/doctor.js';
 import type { Operations } from './operations/operations.js';
-import { serviceOperations, type ServiceParts } from './operations/service-operations.js';
+import { serviceOperations } from './operations/service-operations.js';
 import { ServiceTopic } from './operations/topic-operations.js';
 import { OutboxBudget, type BudgetStatus } from './outbox/budget.js';
 import type { BudgetLimits } from './outbox/budget-rules.js';
@@ -29,6 +30,7 @@ import { OutboxRelay } from './outbox/relay-operations.js';
 import { Relay, type RelayStatus } from './outbox/relay.js';
 import { WakeUp } from './outbox/wake-up.js';
 import { OutboxReplay } from './replay/replay-operations.js';
+import { replayTasks } from './replay/replay-task.js';
 import type { TaskHandler } from './tasks/task.js';
 import { TaskRunner } from './tasks/task-runner.js';
 import { UnitsOfWork } from './unit-of-work/units-of-work.js';
@@ -154,9 +156,11 @@ export class Eventing {
 
   /** Starts publishing, and the tasks of `handlers`. */
   async run(handlers: readonly TaskHandler[]): Promise<void> {
-    const { logger } = this.options;
-    const all = this.#redrives ? [...handlers, this.#redrives] : handlers;
-    this.#tasks = new TaskRunner({ handlers: all, units: this.units.context, pool: this.#pool, logger });
+    const { logger, log, registry, service: source } = this.options;
+    const { context: units } = this.units;
+    const replays = replayTasks({ pool: this.#pool, units, log, registry, source, logger });
+    const all = [...handlers, replays, ...(this.#redrives ? [this.#redrives] : [])];
+    this.#tasks = new TaskRunner({ handlers: all, units, pool: this.#pool, logger });
     if (!this.#topicsReady) this.#topics.start();
     await this.#relay.start();
     this.#wakeUp.start();
@@ -234,8 +238,15 @@ export class Eventing {
     const { service: group, log, registry, logger } = this.options;
     const units = this.units.context;
     const topic = `${group}.events`;
-    const parts: Partial<ServiceParts> = {
+    return serviceOperations({
       letters: new DeadLetters({ group, units, logger, metrics: this.#letterMetrics }),
+      groups: new ServiceGroup({
+        group,
+        topics: this.options.contracts.topics,
+        units,
+        log,
+        consumer: () => this.#consumer,
+      }),
       relay: new OutboxRelay({ pool: this.#pool, replay: this.#replay }),
       replay: this.#replay,
       topics: new ServiceTopic({ topic, log, pool: this.#pool }),
@@ -244,9 +255,7 @@ export class Eventing {
       upkeep: this.#upkeep(),
       log,
       registry,
-    };
-    // Groups follow in a moment: until then the doctor says that they were not examined.
-    return serviceOperations(parts as ServiceParts);
+    });
   }
 
   #upkeep(): FindingSource[] {

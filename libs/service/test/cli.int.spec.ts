@@ -48,7 +48,11 @@ interface Ended {
 }
 
 /** `npm run aura -- WORDS`, without npm. */
-async function aura(words: readonly string[], environment: Record<string, string> = {}): Promise<Ended> {
+async function aura(
+  words: readonly string[],
+  environment: Record<string, string> = {},
+  meanwhile: (child: ChildProcess) => Promise<void> = () => Promise.resolve(),
+): Promise<Ended> {
   const child = spawn(process.execPath, [AURA, ...words], {
     env: {
       PATH: process.env['PATH'],
@@ -63,7 +67,9 @@ async function aura(words: readonly string[], environment: Record<string, string
   const [out, err] = [{ text: '' }, { text: '' }];
   child.stdout.on('data', (chunk: Buffer) => (out.text += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (err.text += chunk.toString()));
-  const [code] = (await once(child, 'close')) as [number | null];
+  const closed = once(child, 'close') as Promise<[number | null]>;
+  await meanwhile(child);
+  const [code] = await closed;
   return { code, out: out.text, err: err.text };
 }
 
@@ -87,6 +93,16 @@ async function refused(key: string, count: number): Promise<void> {
   await place(key, ...Array.from({ length: count }, (_, at) => at + 1));
   const letters = 'select from aura.letter where key = $1';
   await settled('parked', async () => (await sql.query(letters, [key])).rowCount === count);
+}
+
+interface Job {
+  readonly id: string;
+  readonly state: string;
+}
+/** Newest first. */
+async function replays(): Promise<readonly Job[]> {
+  const { services } = (await json(['replay', 'list'])) as unknown as { services: [{ jobs: Job[] }] };
+  return services[0].jobs;
 }
 
 const mend = (key: string): Promise<unknown> => sql.query('delete from broken where key = $1', [key]);
@@ -126,7 +142,7 @@ describe('dead letters at the command line', () => {
   it('are discarded one by one', async () => {
     await refused('order-2', 2);
     const { letters } = await json(['dead-letters', 'show', ...key('order-2')]);
-    const [{ eventId }] = letters as [{ eventId: string }];
+    const [{ eventId }] = letters as unknown as [{ eventId: string }];
     await mend('order-2');
     const gone = await aura(['dead-letters', 'discard', ...key('order-2'), '--event', eventId, ...why]);
     expect([gone.code, gone.out]).toEqual([0, `Given up for good: event ${eventId} of order-2.\n`]);
@@ -134,6 +150,72 @@ describe('dead letters at the command line', () => {
     const again = await aura(['dead-letters', 'discard', ...key('order-2'), '--event', eventId, ...why]);
     expect([again.code, again.out]).toEqual([1, '']);
     expect(again.err).toContain('answered 422: no letter of event');
+  });
+});
+
+describe('a replay at the command line', () => {
+  it('counts first, is followed to its end, and changes nothing that was applied (E7)', async () => {
+    await place('replayed', 1, 2, 3);
+    await placed('replayed', 3);
+    const replay = ['replay', 'outbox', '--key', 'replayed'];
+    const dry = await json([...replay, '--dry-run']);
+    expect(dry).toMatchObject({ service: 'shop', dryRun: true, count: { records: 3, notPublished: 0 } });
+    expect(await json(['replay', 'list'])).toMatchObject({ services: [{ jobs: [] }] });
+    const run = await aura([...replay, ...why]);
+    expect([run.code, run.err]).toEqual([0, expect.stringMatching(/✔ replay \S+ █+ 3 of 3/)]);
+    const jobs = await replays();
+    expect(jobs).toEqual([expect.objectContaining({ state: 'done', published: 3, by: 'anna' })]);
+    expect((await aura(['replay', 'show', jobs[0]?.id ?? ''])).out).toContain('3 of 3');
+    expect((await aura(['replay', 'cancel', jobs[0]?.id ?? '', ...why])).err).toContain('answered 409');
+    expect(await placed('replayed', 3)).toEqual([1, 2, 3]);
+  });
+
+  it('goes on after Ctrl-C, which says how to follow and to cancel it', async () => {
+    await place('slow', 1, 2, 3, 4, 5);
+    await placed('slow', 5);
+    const slowly = ['replay', 'outbox', '--key', 'slow', '--per-second', '1', ...why];
+    const { code, err } = await aura(slowly, {}, async (child) => {
+      await settled('it runs', async () => (await replays()).some(({ state }) => state === 'running'));
+      child.kill('SIGINT');
+    });
+    const { id, state } = (await replays())[0] as { id: string; state: string };
+    expect([code, state]).toEqual([0, 'running']);
+    expect(err).toContain(`Follow it: npm run aura -- replay follow ${id} --service shop`);
+    expect(err).toContain(`Cancel it: npm run aura -- replay cancel ${id} --service shop`);
+    const cancel = await aura(['replay', 'cancel', id, '--reason', 'it was a test']);
+    expect([cancel.code, cancel.out]).toEqual([0, `Replay ${id}: cancelled.\n`]);
+  });
+});
+
+describe('a group at the command line', () => {
+  it('is paused for all and goes on, with the reason in sight', async () => {
+    expect((await aura(['groups', 'pause', '--reason', 'a bad deploy'])).out).toBe('shop is paused.\n');
+    const { out } = await aura(['groups', 'list']);
+    expect(out).toMatch(/shop is paused since .* by anna: a bad deploy/);
+    const doctor = await aura(['doctor']);
+    expect([doctor.code, doctor.out]).toEqual([
+      3,
+      expect.stringMatching(/^alarm {4}shop: group-paused: shop$/m),
+    ]);
+    await settled('not ready', async () => {
+      const { status, json: problem } = await ask(`${url}/health/ready`);
+      return status === 503 && problem.detail?.includes('a bad deploy');
+    });
+    await place('paused', 1);
+    expect((await aura(['groups', 'resume', ...why])).out).toBe('shop is resumed.\n');
+    expect(await placed('paused', 1)).toEqual([1]);
+  });
+
+  it('is moved back: dry first; what was applied is not applied again (E7)', async () => {
+    await place('moved', 1, 2);
+    await placed('moved', 2);
+    const move = ['groups', 'move', '--topic', TOPIC, '--to', 'first'];
+    const { moves } = (await json([...move, '--dry-run'])) as unknown as { moves: { target: string }[] };
+    expect(moves.map(({ target }) => target)).toEqual(['0', '0', '0', '0']);
+    const { code, out } = await aura([...move, ...why]);
+    expect([code, out]).toEqual([0, expect.stringContaining('Moved: 4 partitions.')]);
+    await place('moved', 3);
+    expect(await placed('moved', 3)).toEqual([1, 2, 3]);
   });
 });
 
