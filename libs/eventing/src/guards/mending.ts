@@ -1,7 +1,7 @@
 /**
  * What mends each finding of the relay (E10). Each one runs in a transaction of the caller's, on the row of
- * the cursor: it acts on what the leader has written down, once, and raises the epoch, so that the leader begins
- * anew and checks again before it publishes.
+ * the cursor: it acts on what the leader has written down, once, and raises the epoch, so that the leader
+ * begins anew and checks again before it publishes.
  */
 import { ConflictError, type Queryable } from '@aura/platform';
 import { noteOperation } from '../operations/audit.js';

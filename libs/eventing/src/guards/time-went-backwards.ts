@@ -95,7 +95,8 @@ export interface Verdict {
 export function judge(seen: Seen): Verdict {
   const findings: TimeFinding[] = [];
   const needed = seen.position > seen.highestRow ? seen.position : seen.highestRow;
-  if (seen.sequence < needed) findings.push({ code: 'sequence-behind', sequence: seen.sequence, needed }); // T1
+  const { sequence } = seen;
+  if (sequence < needed) findings.push({ code: 'sequence-behind', sequence, needed }); // T1
   const losses = lossesOf(seen); // T3
   const forgotten = forgottenOf(seen, losses); // T2
   if (forgotten.length > 0)
@@ -187,15 +188,17 @@ export function wordsOf(finding: TimeFinding): string {
   switch (finding.code) {
     case 'sequence-behind':
       return (
-        `the outbox hands out positions after ${finding.sequence}, but position ${finding.needed} was handed ` +
-        'out before: the outbox was copied without its identity. New events would never be published. The ' +
+        `the outbox hands out positions after ${finding.sequence}, but position ${finding.needed} was ` +
+        'handed out before: the outbox was copied without its identity. New events would never be ' +
+        'published. The ' +
         'mend sets the identity and gives new positions to what was raised meanwhile'
       );
     case 'database-went-back':
       return (
         `${finding.forgotten.map(described).join('; ')}: this service's database does not know what the ` +
-        'service has published, so it is older than the topic (restored from a backup, or failed over with a ' +
-        'loss). What others have read of it stays done. Compare the service’s own data with the topic first; ' +
+        'service has published, so it is older than the topic (restored from a backup, or failed over ' +
+        'with a loss). What others have read of it stays done. Compare the service’s own data with the ' +
+        'topic first; ' +
         `the mend sets the identity past ${finding.highest}, begins a new epoch and publishes on`
       );
     case 'topic-behind':
@@ -203,8 +206,8 @@ export function wordsOf(finding: TimeFinding): string {
     case 'partitions-changed':
       return (
         finding.topics.map((t) => `${t.topic} had ${t.had} partitions and now has ${t.has}`).join('; ') +
-        ': keys would move to other partitions and overtake themselves. Wait until every reader has read to ' +
-        'the end of the topic; the mend publishes on with the new count'
+        ': keys would move to other partitions and overtake themselves. Wait until every reader has read ' +
+        'to the end of the topic; the mend publishes on with the new count'
       );
   }
 }
@@ -219,8 +222,8 @@ function behindWords({ losses, missing }: Extract<TimeFinding, { code: 'topic-be
   const gone = missing.length > 0 ? ` ${missing.join(', ')} is gone as a whole: make it first.` : '';
   return (
     `the log has lost what this service had published: ${lost}.${gone} First lost position: ` +
-    `${firstPosition(losses)}. The mend republishes it from the outbox, labelled, and publishes on when that ` +
-    `is done; by hand: ${replays.join(', ')}`
+    `${firstPosition(losses)}. The mend republishes it from the outbox, labelled, and publishes on when ` +
+    `that is done; by hand: ${replays.join(', ')}`
   );
 }
 

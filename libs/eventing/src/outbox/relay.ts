@@ -23,7 +23,7 @@ export interface RelayOptions {
   readonly source: string;
   readonly logger: Logger;
   readonly limits?: Partial<RelayLimits>;
-  /** Topics that are compared with the outbox even when nothing is known of them. Default `<source>.events`. */
+  /** Topics that are compared with the outbox whether or not it knows them. Default `<source>.events`. */
   readonly topics?: readonly string[];
   /** Finds a replay that has to end before publishing goes on (E10). */
   readonly findReplay?: TimeGuardOptions['findReplay'];

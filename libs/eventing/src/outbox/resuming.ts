@@ -1,7 +1,7 @@
 /**
  * H31: a parked key goes on from its first row, by the leader alone, a step of the outbox at a time. Its rows
  * become gaps of the cursor: they are read again in one order with everything else, so what is raised
- * meanwhile stays behind them. What lies past the step stays parked. The caller saves gaps and marks together.
+ * meanwhile stays behind them. What lies past the step stays parked. The caller saves gaps and marks in one.
  */
 import type { Queryable } from '@aura/platform';
 import type { Cursor } from './cursor.js';
