@@ -30,10 +30,14 @@ export class MortalDatabase {
 
   async open(): Promise<void> {
     await this.dataSource.initialize();
-    const pool = (this.dataSource.driver as unknown as { master: Pool }).master;
+    const { pool } = this;
     pool.on('connect', (client) => this.#watch(client));
     // Connections of before the watch.
     await this.#renew(pool);
+  }
+
+  get pool(): Pool {
+    return (this.dataSource.driver as unknown as { master: Pool }).master;
   }
 
   get dead(): boolean {
@@ -73,7 +77,16 @@ export class MortalDatabase {
       this.#onDeath();
       throw this.#break(client);
     };
-    client.query = watched as typeof client.query;
+    // `pool.query` hands a callback on, and takes no promise.
+    const either = (...args: unknown[]): Promise<unknown> | void => {
+      const told = args.at(-1);
+      if (typeof told !== 'function') return watched(...args);
+      watched(...args.slice(0, -1)).then(
+        (result) => told(undefined, result),
+        (error: unknown) => told(error),
+      );
+    };
+    client.query = either as typeof client.query;
   }
 
   #break(client: PoolClient): Error {

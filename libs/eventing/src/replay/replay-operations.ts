@@ -13,7 +13,15 @@ import type {
 } from '../operations/operations.js';
 import { insertTasks } from '../tasks/task-store.js';
 import type { UnitOfWorkContext } from '../unit-of-work/unit-of-work.js';
-import { countRows, extentOf, NOTHING, sumOf, unsettledOf, type RowCount } from './replay-rows.js';
+import {
+  countRows,
+  extentOf,
+  NOTHING,
+  sumOf,
+  unsettledOf,
+  withOutboxReader,
+  type RowCount,
+} from './replay-rows.js';
 import { BadSelectionError, checkSelection, toSelectionColumns } from './replay-selection.js';
 import { endJob, findJob, firstJob, insertJob, listJobs, lockJobs } from './replay-store.js';
 import { replayTask } from './replay-task.js';
@@ -57,14 +65,15 @@ export class OutboxReplay implements ReplayOperations {
     const unsettled = await unsettledOf(pool);
     const { first, last } = await extentOf(pool);
     const end = smaller(selection.toPosition ?? NO_END, last);
-    let after = greater(selection.fromPosition ?? 0n, first) - 1n;
-    let total: RowCount = NOTHING;
-    while (after < end) {
-      const through = smaller(after + (wanted ? COUNT_KEYS_WINDOW : COUNT_WINDOW), end);
-      total = sumOf(total, await countRows(pool, selection, { after, through }, unsettled, wanted));
-      after = through;
-    }
-    return total;
+    const step = wanted ? COUNT_KEYS_WINDOW : COUNT_WINDOW;
+    return withOutboxReader(pool, async (db) => {
+      let total: RowCount = NOTHING;
+      for (let after = greater(selection.fromPosition ?? 0n, first) - 1n; after < end; after += step) {
+        const window = { after, through: smaller(after + step, end) };
+        total = sumOf(total, await countRows(db, selection, window, unsettled, wanted));
+      }
+      return total;
+    });
   }
 
   async start(selection: ReplaySelection, perSecond: number | undefined, change: Change): Promise<ReplayJob> {

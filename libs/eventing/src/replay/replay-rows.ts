@@ -5,9 +5,12 @@
  *    however long the history;
  * W2 only what the relay has settled: at or before the position that it saved, in none of its gaps, not
  *    pending, under no key that it has parked. The rest is the relay's to publish, and is only counted. What
- *    the relay settles in this moment may be left out: it has just been published.
+ *    the relay settles in this moment may be left out: it has just been published;
+ * W3 by the index of every day, also of one that has no statistics yet: a sequential scan per page would cost
+ *    the square of the history.
  */
-import { run, statement, type Queryable } from '@aura/platform';
+import { run, statement, withClient, type Queryable } from '@aura/platform';
+import type { Pool, PoolClient } from 'pg';
 import { fromColumns, type CursorColumns } from '../outbox/cursor.js';
 import type { RelayRow } from '../outbox/relay-store.js';
 import type { ReplaySelection } from '../operations/operations.js';
@@ -98,6 +101,26 @@ export interface RowCount {
   readonly notPublished: number;
   readonly oldest: Date | undefined;
   readonly newest: Date | undefined;
+}
+
+/** W3. */
+const SETTINGS = statement(
+  'replay_session_settings',
+  `select set_config('enable_seqscan', 'off', false), set_config('enable_bitmapscan', 'off', false),
+          set_config('plan_cache_mode', 'force_generic_plan', false), set_config('jit', 'off', false)`,
+);
+const RESET = 'reset enable_seqscan; reset enable_bitmapscan; reset plan_cache_mode; reset jit';
+
+/** W3. One connection of `pool` for as long as `use` reads; given back as it was. */
+export function withOutboxReader<T>(pool: Pool, use: (db: PoolClient) => Promise<T>): Promise<T> {
+  return withClient(pool, async (client) => {
+    await run(client, SETTINGS);
+    try {
+      return await use(client);
+    } finally {
+      await client.query(RESET).catch(() => undefined); // a connection that broke is not given back
+    }
+  });
 }
 
 /** As the relay saved it last; nothing is settled before it has run for the first time. */

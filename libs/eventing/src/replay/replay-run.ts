@@ -9,12 +9,12 @@
  */
 import { partitionOf, type EventLog } from '@aura/event-log';
 import { TerminalError, type Logger } from '@aura/platform';
-import type { Pool } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import { pause } from '../consumer/pause.js';
 import type { Publisher } from '../outbox/publishing.js';
 import type { RelayRow } from '../outbox/relay-store.js';
 import { backoffMs } from '../tasks/task.js';
-import { readPage, unsettledOf } from './replay-rows.js';
+import { readPage, unsettledOf, withOutboxReader } from './replay-rows.js';
 import { saveProgress, type StoredJob } from './replay-store.js';
 
 export interface ReplayLimits {
@@ -76,11 +76,15 @@ export class ReplayRun {
    * To the end of the job. Rejects when `signal` is aborted, when the database is away, and with
    * `TerminalError` for a record that the log refuses for good.
    */
-  async run(signal: AbortSignal): Promise<RunOutcome> {
+  run(signal: AbortSignal): Promise<RunOutcome> {
+    return withOutboxReader(this.options.pool, (db) => this.#pages(db, signal));
+  }
+
+  async #pages(db: PoolClient, signal: AbortSignal): Promise<RunOutcome> {
     const wanted = await this.#wanted(signal);
-    let reading: Promise<Page | undefined> = this.#read(this.#position, wanted);
+    let reading: Promise<Page | undefined> = this.#read(db, this.#position, wanted);
     for (let page = await reading; page; page = await reading) {
-      reading = this.#read(page.through, wanted);
+      reading = this.#read(db, page.through, wanted);
       reading.catch(() => undefined); // told when it is awaited, unless the page before it ends this run
       if (!(await this.#publish(page.rows, signal))) return 'stopped';
       this.#position = page.through;
@@ -101,15 +105,19 @@ export class ReplayRun {
     return (key) => chosen.has(partitionOf(key, described.partitions));
   }
 
-  async #read(after: bigint, wanted?: (key: string) => boolean): Promise<Page | undefined> {
-    const { pool, limits } = this.options;
+  async #read(
+    db: PoolClient,
+    after: bigint,
+    wanted: ((key: string) => boolean) | undefined,
+  ): Promise<Page | undefined> {
+    const { limits } = this.options;
     const { selection, toPosition, perSecond } = this.job;
     if (after >= toPosition) return undefined;
     const end = after + BigInt(limits.windowPositions);
     const window = { after, through: end < toPosition ? end : toPosition };
     const rows = Math.min(limits.pageRows, perSecond ?? limits.pageRows);
-    const unsettled = await unsettledOf(pool);
-    const found = await readPage(pool, selection, window, unsettled, { rows, bytes: limits.pageBytes });
+    const unsettled = await unsettledOf(db);
+    const found = await readPage(db, selection, window, unsettled, { rows, bytes: limits.pageBytes });
     const bytes = found.reduce((sum, row) => sum + row.bytes, 0);
     const last = found.at(-1);
     const cut = last && (found.length >= rows || bytes >= limits.pageBytes);
@@ -162,7 +170,8 @@ export class ReplayRun {
 
 function refusal({ position, eventId }: RelayRow, cause: Error | undefined): TerminalError {
   return new TerminalError(
-    `the log refused event ${eventId} at position ${position} for good: ${cause?.message ?? 'no reason given'}. ` +
+    `the log refused event ${eventId} at position ${position} for good: ` +
+      `${cause?.message ?? 'no reason given'}. ` +
       `Mend that, then replay from position ${position} on`,
     { cause },
   );

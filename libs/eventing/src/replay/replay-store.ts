@@ -19,7 +19,8 @@ const COLUMNS = `id, selection, state, reason, by, per_second, selected::float8,
 const LOCK = statement('replay_job_lock', `select pg_advisory_xact_lock(hashtextextended('aura:replay', 0))`);
 const INSERT = statement(
   'replay_job_insert',
-  `insert into aura.replay_job (id, selection, state, reason, by, per_second, selected, position, to_position)
+  `insert into aura.replay_job
+          (id, selection, state, reason, by, per_second, selected, position, to_position)
    values ($1, $2::jsonb, 'running', $3, $4, $5, $6, $7, $8)
    returning ${COLUMNS}`,
 );
@@ -40,7 +41,7 @@ const FIRST = statement(
   'replay_job_first',
   `select ${COLUMNS} from aura.replay_job where state = 'running' order by started_at, id limit 1`,
 );
-/** Never back: an owner that was thought dead may save late. Gives the state, which somebody may have ended. */
+/** Never back: an owner that was thought dead may save late. Gives the state: somebody may have ended it. */
 const SAVE = statement(
   'replay_job_save',
   `update aura.replay_job

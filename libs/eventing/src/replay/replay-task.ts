@@ -1,10 +1,14 @@
+import type { SchemaRegistry } from '@aura/contracts';
+import type { EventLog } from '@aura/event-log';
 import { TerminalError, type Logger } from '@aura/platform';
+import { metrics } from '@opentelemetry/api';
 import type { Pool } from 'pg';
 import { inUnit } from '../consumer/unit.js';
+import { Publisher } from '../outbox/publishing.js';
 import type { TaskHandler } from '../tasks/task.js';
 import { insertTasks, type TaskRow } from '../tasks/task-store.js';
 import type { UnitOfWorkContext } from '../unit-of-work/unit-of-work.js';
-import { ReplayRun, type ReplayRunOptions } from './replay-run.js';
+import { REPLAY_LIMITS, ReplayRun, type ReplayLimits, type ReplayRunOptions } from './replay-run.js';
 import { endJob, findJob, firstJob, lockJobs, type StoredJob } from './replay-store.js';
 
 /** The kind of the task that runs a replay. One at a time: its end begins the next job. */
@@ -24,25 +28,48 @@ export function replayTask(id: string, dueAt: Date): TaskRow {
   };
 }
 
-export interface ReplayTaskOptions extends ReplayRunOptions {
+export interface ReplayTaskOptions {
   readonly pool: Pool;
   readonly units: UnitOfWorkContext;
+  readonly log: EventLog;
+  readonly registry: SchemaRegistry;
+  /** `ce_source`: the service. */
+  readonly source: string;
   readonly logger: Logger;
+  readonly limits?: Partial<ReplayLimits>;
 }
+
+const nowMs = (): number => performance.now();
+
+type RunContext = ReplayRunOptions & Pick<ReplayTaskOptions, 'units'>;
 
 /**
  * Runs jobs. None ever fails as a task: what can't be published ends its job, anything else is tried again
  * by whoever claims the task next.
  */
 export function replayTasks(options: ReplayTaskOptions): TaskHandler<{ readonly id: string }> {
+  const { pool, units, log, registry, source, logger, limits } = options;
+  const published = metrics.getMeter('@aura/eventing').createCounter('aura.replay.published', {
+    description: 'Records that a replay has published again',
+  });
+  const context: RunContext = {
+    pool,
+    units,
+    log,
+    logger,
+    nowMs,
+    publisher: new Publisher({ log, registry, db: pool, source, nowMs }),
+    limits: { ...REPLAY_LIMITS, ...limits },
+    onPublished: (count) => published.add(count, { service: source }),
+  };
   return {
     kind: REPLAY_KIND,
     concurrency: 1,
     maxAttempts: Number.MAX_SAFE_INTEGER,
     async run({ payload: { id } }, signal) {
-      const job = await findJob(options.pool, id);
-      const failure = job?.state === 'running' ? await runJob(options, job, signal) : undefined;
-      await endAndGoOn(options, id, failure);
+      const job = await findJob(pool, id);
+      const failure = job?.state === 'running' ? await runJob(context, job, signal) : undefined;
+      await endAndGoOn(context, id, failure);
       return () => Promise.resolve();
     },
   };
@@ -50,7 +77,7 @@ export function replayTasks(options: ReplayTaskOptions): TaskHandler<{ readonly 
 
 /** Gives why the job failed. */
 async function runJob(
-  options: ReplayTaskOptions,
+  options: RunContext,
   job: StoredJob,
   signal: AbortSignal,
 ): Promise<TerminalError | undefined> {
@@ -66,7 +93,7 @@ async function runJob(
 }
 
 /** In one transaction with the end, so that no job waits for one that is over. */
-async function endAndGoOn({ units }: ReplayTaskOptions, id: string, failure?: Error): Promise<void> {
+async function endAndGoOn({ units }: RunContext, id: string, failure?: Error): Promise<void> {
   const next = await inUnit(units, async (unit) => {
     const { client } = unit;
     await lockJobs(client);
