@@ -197,6 +197,7 @@ export class Eventing {
       logger,
       ...(limits ? { limits } : {}),
       ...(letters ? { letters } : {}),
+      onParked: () => this.#letterMetrics.changed(),
       ...(inboxRetentionDays === undefined ? {} : { inboxRetentionDays }),
     });
     await this.#consumer.start();

@@ -36,6 +36,7 @@ export interface ArrivalsOptions {
   readonly ownership: Ownership;
   readonly massPause: MassPause;
   readonly letters?: LetterLimits | undefined;
+  readonly onParked?: (() => void) | undefined;
   readonly backoff: { readonly initialBackoffMs: number; readonly maxBackoffMs: number };
   /** An event that began this often, and ended its process each time but the last, is parked. */
   readonly maxStarts: number;

@@ -84,6 +84,8 @@ export interface ConsumerOptions {
   readonly instance?: string;
   readonly limits?: ConsumerLimits;
   readonly letters?: LetterLimits;
+  /** Letters were written: for whoever counts them. Must not throw. */
+  readonly onParked?: () => void;
   /** How long the inbox remembers ids, in whole days; see low-water.ts. Default 14. */
   readonly inboxRetentionDays?: number;
 }

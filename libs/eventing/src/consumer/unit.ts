@@ -31,6 +31,8 @@ export interface UnitContext {
   readonly handlers: Handlers;
   readonly units: UnitOfWorkContext;
   readonly letters?: LetterLimits | undefined;
+  /** A unit that wrote letters was committed. Must not throw. */
+  readonly onParked?: (() => void) | undefined;
 }
 
 /** What became of the deliveries of one unit. */
@@ -107,7 +109,7 @@ async function inTransaction(
   positions: readonly OwnedPosition[],
   batch: Span,
 ): Promise<UnitOutcome> {
-  const { group, units } = unitContext;
+  const { group, units, onParked } = unitContext;
   const { outcome, tasks } = await inUnit(units, async (unit) => {
     const applied = await apply(unit, unitContext, deliveries, batch);
     await unit.commit(`a unit of ${group}`, async () => {
@@ -117,6 +119,7 @@ async function inTransaction(
     return applied;
   });
   if (tasks > 0) units.onCommitted({ events: 0, tasks });
+  if (outcome.parked > 0) onParked?.();
   return outcome;
 }
 
