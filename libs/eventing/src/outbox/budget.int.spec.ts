@@ -5,7 +5,7 @@ import type { Pool } from 'pg';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Counted, serviceFixture, type ServiceFixture } from '../../test/service-fixture.js';
 import type { Cause } from '../unit-of-work/work.js';
-import { OutboxBudget, OutboxFullError, type OutboxBudgetOptions } from './budget.js';
+import { measureText, OutboxBudget, OutboxFullError, type OutboxBudgetOptions } from './budget.js';
 
 let service: ServiceFixture;
 let budget: OutboxBudget;
@@ -51,6 +51,13 @@ const cursorAt = (position: string | number, pending: string[] = []): Promise<un
     [JSON.stringify(pending)],
   );
 const LAST = '(select max(position) from aura.outbox)';
+
+/** How many of the days of 2019 the look plans. */
+const planned = async (from: Date | undefined): Promise<number> => {
+  const [, select = ''] = measureText(from).split(';');
+  const plan = await service.rows<{ 'QUERY PLAN': string }>(`explain ${select}`);
+  return new Set(plan.flatMap((row) => row['QUERY PLAN'].match(/outbox_2019\d+/g) ?? [])).size;
+};
 
 describe('the budget of the outbox', () => {
   it('G3: full, it refuses what a request raises, whole; what events and tasks raise passes', async () => {
@@ -103,6 +110,7 @@ describe('the budget of the outbox', () => {
       `update aura.outbox set raised_at = now() - interval '2 hours'
         where position = (select min(position) from aura.outbox)`,
     );
+    await budget.measure(); // of all: a row does not become older by itself
     await state('full');
     await cursorAt(LAST);
     await state('open');
@@ -131,6 +139,18 @@ describe('the budget of the outbox', () => {
     expect(bytes / Number(table?.bytes)).toBeLessThan(1.33);
     await cursorAt(4_990);
     expect((await budget.measure()).waiting.rows).toBe(10);
+  });
+
+  it('G4: plans only the days in which something may wait', async () => {
+    started();
+    for (let day = 10; day < 30; day++)
+      await service.pool.query(
+        `create table aura.outbox_201901${day} partition of aura.outbox
+         for values from ('2019-01-${day} 00:00:00+00') to ('2019-01-${day} 12:00:00+00')`,
+      );
+    expect(await planned(undefined)).toBe(20);
+    expect(await planned(new Date('2019-01-28T06:00:00Z'))).toBe(2);
+    expect(await planned(new Date())).toBe(0);
   });
 
   it('G4: looks once for a thousand commits', async () => {
