@@ -33,7 +33,7 @@ export class HandDrivenLog {
   committed: readonly PartitionOffset[] = [];
   #options: SubscribeOptions | undefined;
 
-  /** Ends grow by themselves with what is delivered, for every hand-driven log of the topic: it is one log. */
+  /** Ends grow with what is delivered, for every hand-driven log of the topic: it is one log. */
   constructor(private readonly topicBounds: readonly PartitionBounds[]) {}
 
   /** For `ConsumerOptions.log`. */

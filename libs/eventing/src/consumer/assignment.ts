@@ -172,9 +172,9 @@ export class Assignment {
     if (rereadsUntil !== undefined)
       logger.warn(
         { ...at, until: `${rereadsUntil}` },
-        'consumer: the log says that this group has read further than its database knows: the database went ' +
-          'back, or its process ended before it saved what nobody wanted. It reads again; what was applied ' +
-          'is dropped, what was lost is applied',
+        'consumer: the log says that this group has read further than its database knows: the ' +
+          'database went back, or its process ended before it saved what nobody wanted. It reads again; ' +
+          'what was applied is dropped, what was lost is applied',
       );
     if (slow)
       logger.warn(

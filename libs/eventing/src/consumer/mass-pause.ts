@@ -35,7 +35,7 @@ export class MassPause {
     this.#failures.forget();
   }
 
-  /** Throws `GroupPausedError` where the group is paused, here or by another member, or is to be from now on. */
+  /** Throws `GroupPausedError` where the group is paused, by another member or from now on. */
   async beforeParking(refused: readonly RefusedDelivery[]): Promise<void> {
     const { group, units, logger } = this.options;
     const lanes = refused.map(({ record }) => laneKey(record));
@@ -48,7 +48,7 @@ export class MassPause {
           (error instanceof Error ? `${error.name}: ${error.message.slice(0, 300)}` : String(error));
         if (await insertPause(client, group, reason, 'aura')) {
           await raiseEpochs(client, group);
-          await noteOperation(client, 'group.pause', { group }, { reason, by: 'aura', dryRun: false });
+          await noteOperation(client, 'groups pause', { group }, { reason, by: 'aura', dryRun: false });
         }
       }
       return findPause(client, group);

@@ -4,11 +4,12 @@
  * P1 whoever is assigned a partition raises its epoch, and reads where to start in the same statement;
  * P2 a position is saved only under the epoch that its owner raised: a zombie's unit fails there, whole;
  * P3 rows are locked in order of topic and partition;
- * P4 the first member that comes places all partitions of a topic: one without a row later is a partition that was
- *    added, or a row that was lost (E10);
- * P5 a start is noted before its unit begins, ends with the position that passes it, and is taken back by a process
- *    that lives (H21);
- * P6 an operator's change raises the epochs: units under way fail, and whoever holds a partition takes it again.
+ * P4 the first member that comes places all partitions of a topic: one without a row later is a partition
+ *    that was added, or a row that was lost (E10);
+ * P5 a start is noted before its unit begins, ends with the position that passes it, and is taken back by a
+ *    process that lives (H21);
+ * P6 an operator's change raises the epochs: units under way fail, and whoever holds a partition takes it
+ *    again.
  */
 import type { PartitionOffset, Position, TopicPartition } from '@aura/event-log';
 import { ConflictError, run, statement, type Queryable } from '@aura/platform';
@@ -120,7 +121,8 @@ const NOTE_START = statement(
 const TAKE_BACK_START = statement(
   'consumer_offset_take_back_start',
   `update aura.consumer_offset set starts = greatest(0, starts - 1)
-    where consumer_group = $1 and topic = $2 and partition = $3 and started_offset = $4 and started_until = $5`,
+    where consumer_group = $1 and topic = $2 and partition = $3
+      and started_offset = $4 and started_until = $5`,
 );
 
 const EPOCHS = statement(

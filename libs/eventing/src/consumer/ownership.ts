@@ -123,7 +123,7 @@ export class Ownership {
     if (owned && (epoch === undefined || owned.epoch === epoch)) owned.stalled = error;
   }
 
-  /** Whose epoch is not what the database says: taken by another, or moved, paused, resumed by an operator. */
+  /** Whose epoch is not what the database says: another took it, or an operator changed the group. */
   overtaken(epochs: ReadonlyMap<string, bigint>): OwnedPosition[] {
     return [...this.#owned]
       .filter(([key, { epoch, stalled }]) => {

@@ -1,11 +1,12 @@
 /**
- * The one door through which a partition that stands still comes back: it is taken again in the database, which
- * says where it goes on and whether it may (assignment.ts).
+ * The one door through which a partition that stands still comes back: it is taken again in the database,
+ * which says where it goes on and whether it may (assignment.ts).
  *
- * What comes here by itself: a partition whose epoch somebody raised (a member that was frozen while it was being
- * assigned the partition, and learns only later that it was expelled; or an operator who moved, paused or resumed
- * the group), and one that is held back by what passes (no room for letters, a schema that can't be asked for).
- * Without it nobody would do that partition any more (E5): the log has no reason to assign it again.
+ * What comes here by itself: a partition whose epoch somebody raised (a member that was frozen while it was
+ * being assigned the partition, and learns only later that it was expelled; or an operator who moved, paused
+ * or resumed the group), and one that is held back by what passes (no room for letters, a schema that can't
+ * be asked for). Without it nobody would do that partition any more (E5): the log has no reason to assign it
+ * again.
  *
  * R1 only what the log says is ours, while it counts us among the living: a zombie leaves it alone;
  * R2 after a pause with full jitter, longer each time: two that both believe don't take it from each other

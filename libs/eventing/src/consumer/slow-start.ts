@@ -25,7 +25,7 @@ export interface SlowStart {
   readonly size: number;
 }
 
-/** Undefined where there is nothing to be careful about. `suspectUntil`, `startedUntil`: from the database. */
+/** Undefined where nothing is to be feared. `suspectUntil`, `startedUntil`: from the database. */
 export function slowStart(
   at: bigint,
   suspectUntil: bigint | undefined,
@@ -52,8 +52,8 @@ export class EndedProcessError extends TerminalError {
   constructor(place: string, times: number) {
     super(
       `the event at ${place} ended its process ${times} times while it was handled alone (a crash, out of ` +
-        'memory, a loop that does not end): it is parked instead of being tried in the next process. Look at ' +
-        'the end of the logs of its owners, mend the handler, then `npm run aura -- dead-letters redrive`',
+        'memory, a loop that does not end): it is parked instead of being tried in the next process. Look ' +
+        'at the end of the logs of its owners, mend the handler, then `npm run aura -- dead-letters redrive`',
     );
   }
 }
