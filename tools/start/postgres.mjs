@@ -40,8 +40,8 @@ async function start(home, { port, durable, keep }) {
   const { state, isNew } = readState(home);
   const place = withBinaries(placeOf(home));
   const fresh = !existsSync(join(place.dataDir, 'PG_VERSION'));
-  // Written first: a start that is killed below must find the password of the data that it left. With its owner:
-  // another run's sweep would take it for one that was left behind.
+  // Written first: a start that is killed below must find the password of the data that it left. With its
+  // owner: another run's sweep would take it for one that was left behind.
   if (isNew) writeState(home, { ...state, owner: keep ? 'infra' : process.pid });
   const running = isNew ? await stopped(place) : await usableServer(place, state, port);
   if (running) state.port = running.port;
