@@ -63,12 +63,13 @@ it('H3: redrives race with arrivals of their keys: no key loses its order, no le
     const redrive = letters.redrive([slowly]);
     for (;;) {
       // Any of them, at any time: an owner that has lost its lease is one more.
-      const marks = await service.rows<{ topic: string; key: string; task_id: string }>(
+      const marks = await service.rows<{ topic: string; key: string; task_id: string | null }>(
         'select topic, key, task_id from aura.parked_key order by random() limit 1',
       );
       const [mark] = marks;
       if (!mark && !arriving) return;
       if (!mark) continue;
+      if (mark.task_id === null) throw new Error(`key ${mark.key} waits, and nobody will try it`);
       const attempt = { lane: mark, taskId: mark.task_id, starts: 1 };
       await redrive.run(attempt, new AbortController().signal);
     }

@@ -10,13 +10,15 @@
  *    owner of its task;
  * R6 a failure counts against the event that failed alone, and only while the database answers (D2); with
  *    it the next attempt is scheduled, or the key is dead, in one transaction;
- * R7 an attempt that begins again and again without an end names the event that ends its process: such steps
+ * R7 a paused group makes no attempt, and burns none;
+ * R8 an attempt that begins again and again without an end names the event that ends its process: such steps
  *    are of one letter each, and it is given up after `maxStarts`.
  */
 import { newEventId, type EventEnvelope } from '@aura/contracts';
 import { kindOf, TerminalError, type Logger } from '@aura/platform';
 import { context, ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api';
 import { type Lane } from '../consumer/delivery.js';
+import { findPause, GroupPausedError } from '../consumer/group-pause.js';
 import { handleAll } from '../consumer/handling.js';
 import { rememberNew } from '../consumer/inbox.js';
 import { pause } from '../consumer/pause.js';
@@ -40,6 +42,8 @@ const QUICK_RETRIES = 3;
 const QUICK_BACKOFF = { initialBackoffMs: 20, maxBackoffMs: 200 };
 /** While the database is away. */
 const AWAY_BACKOFF = { initialBackoffMs: 100, maxBackoffMs: 10_000 };
+/** Longest time until a group that was paused, or a log or registry that was away, is looked at again. */
+const MAX_POSTPONED_MS = 60_000;
 
 export interface RedriveContext extends LetterReadingContext {
   readonly group: string;
@@ -74,7 +78,7 @@ export class Redrive {
   async run(attempt: Attempt, signal: AbortSignal): Promise<void> {
     const { starts } = attempt;
     const { maxStarts, lettersPerStep } = this.#limits;
-    const size = new StepSize(starts > 1 ? 1 : lettersPerStep); // R7
+    const size = new StepSize(starts > 1 ? 1 : lettersPerStep); // R8
     const tries = new Tries(signal);
     for (;;) {
       signal.throwIfAborted();
@@ -103,6 +107,7 @@ export class Redrive {
     tries: Tries,
   ): Promise<boolean> {
     const { units, logger } = this.context;
+    if (error instanceof GroupPausedError) return this.#postpone(attempt, error);
     const kind = kindOf(error);
     const [alone, ...others] = piece;
     if (kind === 'conflict' && (await tries.quickly())) return false;
@@ -126,7 +131,11 @@ export class Redrive {
 
   async #read({ lane }: Attempt, letters: number): Promise<ReadLetter[]> {
     const { units, group } = this.context;
-    const queue = await inUnit(units, ({ client }) => queueOf(client, group, lane, letters));
+    const queue = await inUnit(units, async ({ client }) => {
+      const paused = await findPause(client, group);
+      if (paused) throw new GroupPausedError(group, paused); // R7
+      return queueOf(client, group, lane, letters);
+    });
     return readLetters(this.context, lane, queue, units.clock.now());
   }
 
@@ -230,19 +239,20 @@ export class Redrive {
     return redriveTask({ ...lane, headers }, newEventId(now), new Date(now.getTime() + afterMs));
   }
 
-  /** Log or registry are away: later, and no attempt burns. */
+  /** Log or registry are away, or the group is paused: later, and no attempt burns. */
   async #postpone({ lane, taskId }: Attempt, error: unknown): Promise<boolean> {
     const { group, units, logger } = this.context;
     await inUnit(units, async (unit) => {
       if ((await lockMark(unit.client, group, lane))?.taskId !== taskId) return;
-      const afterMs = backoffMs(30, Math.random(), this.#limits);
+      const maxBackoffMs = Math.min(this.#limits.maxBackoffMs, MAX_POSTPONED_MS);
+      const afterMs = backoffMs(30, Math.random(), { ...this.#limits, maxBackoffMs });
       const next = redriveTask(lane, newEventId(unit.now), new Date(unit.now.getTime() + afterMs));
       await setNextAttempt(unit.client, group, lane, next.id);
       await insertTasks(unit.client, [next]);
       await unit.commit(`a postponed redrive of ${group}`);
     });
     units.onCommitted({ events: 0, tasks: 1 });
-    logger.warn({ err: error, ...lane }, 'letters: an event can’t be read for now, another attempt comes');
+    logger.warn({ err: error, ...lane }, 'letters: no attempt can be made for now, one comes later');
     return true;
   }
 }
