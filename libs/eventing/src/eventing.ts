@@ -65,6 +65,8 @@ export interface EventingOptions {
   readonly inboxRetentionDays?: number;
   /** Past it new work is refused. Default: 1 GiB, 24 hours. */
   readonly outboxBudget?: Partial<BudgetLimits>;
+  /** A task whose process died is taken over after this long (ms). Default 15,000. */
+  readonly taskLeaseMs?: number;
 }
 
 export interface EventingStatus {
@@ -156,11 +158,17 @@ export class Eventing {
 
   /** Starts publishing, and the tasks of `handlers`. */
   async run(handlers: readonly TaskHandler[]): Promise<void> {
-    const { logger, log, registry, service: source } = this.options;
+    const { logger, log, registry, service: source, taskLeaseMs: leaseMs } = this.options;
     const { context: units } = this.units;
     const replays = replayTasks({ pool: this.#pool, units, log, registry, source, logger });
     const all = [...handlers, replays, ...(this.#redrives ? [this.#redrives] : [])];
-    this.#tasks = new TaskRunner({ handlers: all, units, pool: this.#pool, logger });
+    this.#tasks = new TaskRunner({
+      handlers: all,
+      units,
+      pool: this.#pool,
+      logger,
+      ...(leaseMs === undefined ? {} : { leaseMs }),
+    });
     if (!this.#topicsReady) this.#topics.start();
     await this.#relay.start();
     this.#wakeUp.start();

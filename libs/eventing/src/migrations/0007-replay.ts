@@ -1,13 +1,16 @@
 import type { Migration } from './migration.js';
 
 /**
- * Jobs that replay the outbox.
+ * Jobs that replay the outbox, and durable tasks that a stop does not wear out.
  *
  * - `position`: everything selected up to here has been acknowledged; retention drops no day that a running
  *   job still needs. `to_position` is fixed when the job begins: what is raised later is the relay's.
  * - A running job without a task waits for the one before it: jobs of one service run one after the other.
  *
- * Locks: none, it is new.
+ * A task remembers how many of its attempts ended because its service stopped: they do not count.
+ *
+ * Locks: the first table is new. The column takes ACCESS EXCLUSIVE on aura.task for a moment and rewrites
+ * nothing: its default is a constant.
  */
 export const replay: Migration = {
   id: '0007-replay',
@@ -30,5 +33,6 @@ create table aura.replay_job (
 );
 create index replay_job_running on aura.replay_job (started_at, id) where state = 'running';
 create index replay_job_started on aura.replay_job (started_at);
+alter table aura.task add column uncounted int not null default 0;
 `,
 };

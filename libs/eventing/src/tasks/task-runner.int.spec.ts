@@ -61,10 +61,15 @@ function gate(): { opened: Promise<void>; open: () => void } {
 }
 
 /** A runner with one task in hand, which ends when it is told to. */
-function held(who: string): { started: Promise<void>; end: () => void; run: Promise<void> } {
+function held(who: string): {
+  tasks: TaskRunner;
+  started: Promise<void>;
+  end: () => void;
+  run: Promise<void>;
+} {
   const [started, end] = [gate(), gate()];
-  const handler = effectOf(who, () => (started.open(), end.opened));
-  return { started: started.opened, end: end.open, run: runner([handler]).runOnce() };
+  const tasks = runner([effectOf(who, () => (started.open(), end.opened))]);
+  return { tasks, started: started.opened, end: end.open, run: tasks.runOnce() };
 }
 
 it('a task ends once: its row, its event and its own end are one transaction', async () => {
@@ -226,24 +231,64 @@ it('a task whose attempts end without a word is not tried for ever', async () =>
   ]);
 });
 
-it('a stop aborts what runs too long and leaves the task due, its attempt not failed', async () => {
+it('T4: a stop aborts what runs too long, and its attempt does not count, however often', async () => {
   await schedule('work');
-  const started = gate();
-  const tasks = runner([
-    {
-      ...effectOf('a', (_, signal) => {
-        started.open();
-        return new Promise((_resolve, reject) =>
-          signal.addEventListener('abort', () => reject(new Error('stopped'))),
-        );
-      }),
-      maxAttempts: 1,
-    },
+  const attempts: number[] = [];
+  const stopped = async (): Promise<void> => {
+    const started = gate();
+    const handler = effectOf('a', ({ attempt }, signal) => {
+      attempts.push(attempt);
+      started.open();
+      return new Promise((_resolve, reject) =>
+        signal.addEventListener('abort', () => reject(new Error('stopped'))),
+      );
+    });
+    const tasks = runner([{ ...handler, maxAttempts: 1 }]);
+    tasks.start();
+    await started.opened;
+    await tasks.stop(1);
+  };
+  for (let n = 0; n < 4; n++) await stopped();
+  // Four claims: whose the task is never goes back, or a late ending would pass for another's.
+  expect(await rows()).toMatchObject([{ state: 'due', attempt: 4, error: null }]);
+  await runner([effectOf('b', async ({ attempt }) => void attempts.push(attempt))]).runOnce();
+  expect([await effects(), attempts]).toEqual([['b'], [1, 1, 1, 1, 1]]);
+});
+
+it('T4: a stop does not wait for a handler that ignores it; another takes over after the lease', async () => {
+  await schedule('work');
+  const late = held('late');
+  await late.started;
+  await late.tasks.stop(1, 1);
+  const attempts: number[] = [];
+  const other = runner([effectOf('next', async ({ attempt }) => void attempts.push(attempt))]);
+  await other.runOnce();
+  expect(await effects()).toEqual([]);
+  await service.pool.query(`update aura.task set lease_until = clock_timestamp() - interval '1 ms'`);
+  await other.runOnce();
+  late.end();
+  await late.run;
+  expect([await effects(), attempts]).toEqual([['next'], [1]]);
+});
+
+it('T4: what was given up and fails later neither counts nor takes the task from its next owner', async () => {
+  await schedule('work');
+  const [started, end] = [gate(), gate()];
+  const late = runner([
+    effectOf('late', async () => {
+      started.open();
+      await end.opened;
+      throw new Error('too late');
+    }),
   ]);
-  tasks.start();
+  const run = late.runOnce();
   await started.opened;
-  await tasks.stop(1);
-  expect(await rows()).toMatchObject([{ state: 'due', attempt: 1 }]);
+  await late.stop(1, 1);
+  end.open();
+  await run;
+  expect(await service.rows('select attempt, uncounted, error from aura.task')).toEqual([
+    { attempt: 1, uncounted: 1, error: null },
+  ]);
 });
 
 it('a renewal does not lease a task that was given back for its next attempt', async () => {

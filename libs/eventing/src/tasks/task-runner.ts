@@ -6,7 +6,9 @@
  * T2 it ends in one transaction with its rows and events, and only for the attempt that owns it: a late
  *    owner's ending is rolled back whole;
  * T3 no poll while nothing is due: a commit of this process wakes the loop, else it sleeps until the next
- *    due time.
+ *    due time;
+ * T4 a stop of the service has a bound, and the attempts that it ends do not count: deployments must not wear
+ *    a long task out.
  */
 import { kindOf, Loop, traceContext, TerminalError, type Logger, type Next } from '@aura/platform';
 import { context, ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api';
@@ -31,15 +33,24 @@ export interface TaskRunnerOptions {
   readonly idleMs?: number;
 }
 
-interface Running {
-  readonly kind: string;
-  readonly attempt: number;
+/** One attempt that this process has in hand. */
+interface Attempt {
+  readonly task: Task;
+  /** T2. Whose the task is: also counts the attempts that do not count. */
+  readonly token: number;
+  readonly trace: Record<string, string>;
   readonly abort: AbortController;
+}
+
+interface Running extends Attempt {
   readonly done: Promise<void>;
 }
 
 /** Another attempt owns the task now: this one's work is dropped. */
 class LostTaskError extends Error {}
+
+/** T4. Why a signal is aborted when the service stops. */
+class StoppedError extends Error {}
 
 /** Runs the tasks of one service in this process. Any number of replicas may run beside it. */
 export class TaskRunner {
@@ -48,6 +59,8 @@ export class TaskRunner {
   readonly #loop: Loop;
   readonly #renewals: Loop;
   readonly #leaseMs: number;
+  /** T4. Attempts that did not end when they were told to; given up, they count no more. */
+  readonly #givenUp = new Set<Attempt>();
   #started = false;
 
   constructor(private readonly options: TaskRunnerOptions) {
@@ -93,17 +106,29 @@ export class TaskRunner {
   }
 
   /**
-   * Claims no more, waits `graceMs` for what runs, then aborts it; its leases run out and others take over.
+   * T4. Claims no more, waits `graceMs` for what runs, then aborts it and waits `abortMs` for its end. What
+   * still runs then is given up: another takes it over when its lease has run out.
    */
-  async stop(graceMs = 5_000): Promise<void> {
+  async stop(graceMs = 5_000, abortMs = 2_000): Promise<void> {
     await this.#loop.stop();
-    const done = Promise.all([...this.#running.values()].map((r) => r.done));
-    let timer: NodeJS.Timeout | undefined;
-    await Promise.race([done, new Promise((resolve) => (timer = setTimeout(resolve, graceMs)))]);
-    clearTimeout(timer);
-    for (const { abort } of this.#running.values()) abort.abort(new Error('the service stops'));
-    await done;
+    const running = [...this.#running.values()];
+    const done = Promise.all(running.map((r) => r.done));
+    await within(graceMs, done);
+    for (const { abort } of this.#running.values()) abort.abort(new StoppedError('the service stops'));
+    await within(abortMs, done);
     await this.#renewals.stop();
+    await Promise.all([...this.#running.values()].map((attempt) => this.#giveUp(attempt)));
+  }
+
+  async #giveUp(attempt: Attempt): Promise<void> {
+    const { task, token } = attempt;
+    const { pool, logger } = this.options;
+    const fields = { taskId: task.id, kind: task.kind };
+    this.#givenUp.add(attempt);
+    logger.warn(fields, 'task: did not end when the service stopped; others may claim it after its lease');
+    await store.releaseTask(pool, task.id, token, false).catch((error: unknown) => {
+      logger.warn({ ...fields, err: error }, 'task: could not be given up, so its attempt counts');
+    });
   }
 
   async #claim(idleMs: number): Promise<Next> {
@@ -121,7 +146,7 @@ export class TaskRunner {
 
   #freeSlots(): Map<string, number> {
     const busy = new Map<string, number>();
-    for (const { kind } of this.#running.values()) busy.set(kind, (busy.get(kind) ?? 0) + 1);
+    for (const { task } of this.#running.values()) busy.set(task.kind, (busy.get(task.kind) ?? 0) + 1);
     const free = new Map<string, number>();
     for (const handler of this.#handlers.values()) {
       const slots = (handler.concurrency ?? DEFAULT_CONCURRENCY) - (busy.get(handler.kind) ?? 0);
@@ -137,15 +162,16 @@ export class TaskRunner {
       id: claimed.id,
       kind: claimed.kind,
       key: claimed.key,
-      attempt: claimed.attempt,
+      attempt: claimed.attempt - claimed.uncounted,
       payload: claimed.payload,
       correlationId: claimed.correlation_id ?? undefined,
       causationId: claimed.causation_id ?? undefined,
     };
-    const abort = new AbortController();
-    const parent = traceContext(claimed.trace, ROOT_CONTEXT);
+    const { attempt: token, trace: carried } = claimed;
+    const attempt: Attempt = { task, token, trace: carried, abort: new AbortController() };
+    const parent = traceContext(carried, ROOT_CONTEXT);
     const done = context
-      .with(parent, () => this.#perform(handler, task, claimed.trace, abort.signal))
+      .with(parent, () => this.#perform(handler, attempt))
       .catch((error: unknown) => {
         // The database is away, most likely: the lease runs out and the task is claimed again.
         this.options.logger.warn(
@@ -154,23 +180,20 @@ export class TaskRunner {
         );
       })
       .finally(() => {
-        this.#running.delete(task.id);
+        // A lost one may be in hand again here, as a later attempt.
+        if (this.#running.get(task.id) === attempt) this.#running.delete(task.id);
         this.#loop.nudge();
       });
-    this.#running.set(task.id, { kind: task.kind, attempt: task.attempt, abort, done });
+    this.#running.set(task.id, Object.assign(attempt, { done }));
   }
 
-  #perform(
-    handler: TaskHandler,
-    task: Task,
-    carried: Record<string, string>,
-    signal: AbortSignal,
-  ): Promise<void> {
+  #perform(handler: TaskHandler, attempt: Attempt): Promise<void> {
+    const { task, abort } = attempt;
     const attributes = { 'aura.task.id': task.id, 'aura.task.attempt': task.attempt };
     return tracer.startActiveSpan(`task ${task.kind}`, { attributes }, async (span) => {
       try {
-        const ending = await this.#slowPart(handler, task, signal);
-        await this.#end(task, carried, ending);
+        const ending = await this.#slowPart(handler, task, abort.signal);
+        await this.#end(attempt, ending);
       } catch (error) {
         span.setStatus({ code: SpanStatusCode.ERROR });
         if (error instanceof LostTaskError) {
@@ -180,7 +203,7 @@ export class TaskRunner {
           );
           return;
         }
-        await this.#afterFailure(handler, task, carried, error, signal.aborted);
+        await this.#afterFailure(handler, attempt, error);
       } finally {
         span.end();
       }
@@ -196,10 +219,10 @@ export class TaskRunner {
   }
 
   /** T2. */
-  async #end(task: Task, carried: Record<string, string>, ending: TaskEnding): Promise<void> {
+  async #end({ task, token, trace: carried }: Attempt, ending: TaskEnding): Promise<void> {
     const unit = await UnitOfWork.begin(this.options.units);
     try {
-      if (!(await store.removeTask(unit.client, task.id, task.attempt))) throw new LostTaskError();
+      if (!(await store.removeTask(unit.client, task.id, token))) throw new LostTaskError();
       const { correlationId, causationId } = task;
       await ending(unit.work({ kind: 'task', taskId: task.id, correlationId, causationId, trace: carried }));
       await unit.commit(`the ending of task ${task.kind} ${task.id}`);
@@ -209,42 +232,50 @@ export class TaskRunner {
     }
   }
 
-  async #afterFailure(
-    handler: TaskHandler,
-    task: Task,
-    carried: Record<string, string>,
-    thrown: unknown,
-    stopped: boolean,
-  ): Promise<void> {
+  async #afterFailure(handler: TaskHandler, attempt: Attempt, thrown: unknown): Promise<void> {
+    const { task, token, abort } = attempt;
     const error = thrown instanceof Error ? thrown : new Error(String(thrown));
     const { pool, logger } = this.options;
+    if (this.#givenUp.has(attempt)) return;
+    if (abort.signal.reason instanceof StoppedError) {
+      await store.releaseTask(pool, task.id, token, true);
+      logger.info({ taskId: task.id, kind: task.kind }, 'task: stopped with the service, due again');
+      return;
+    }
     const fields = { err: error, taskId: task.id, kind: task.kind, key: task.key, attempt: task.attempt };
     const last = task.attempt >= (handler.maxAttempts ?? DEFAULT_ATTEMPTS);
-    if (stopped || (kindOf(error) !== 'terminal' && !last)) {
-      const afterMs = stopped ? 0 : backoffMs(task.attempt, Math.random(), handler);
-      await store.retryTask(pool, task.id, task.attempt, afterMs, errorRecord(error));
+    if (kindOf(error) !== 'terminal' && !last) {
+      const afterMs = backoffMs(task.attempt, Math.random(), handler);
+      await store.retryTask(pool, task.id, token, afterMs, errorRecord(error));
       logger.warn({ ...fields, afterMs }, 'task: attempt failed, will be tried again');
       return;
     }
     logger.error(fields, 'task: failed for good');
-    if (!handler.failed) return store.failTask(pool, task.id, task.attempt, errorRecord(error));
+    if (!handler.failed) return store.failTask(pool, task.id, token, errorRecord(error));
     try {
-      await this.#end(task, carried, handler.failed(task, error));
+      await this.#end(attempt, handler.failed(task, error));
     } catch (second) {
       if (second instanceof LostTaskError) return;
       logger.error({ ...fields, err: second }, 'task: its failure could not be told; it stays in sight');
-      await store.failTask(pool, task.id, task.attempt, errorRecord(error));
+      await store.failTask(pool, task.id, token, errorRecord(error));
     }
   }
 
   async #renew(): Promise<Next> {
-    const mine = [...this.#running].map(([id, { attempt }]) => ({ id, attempt }));
+    const mine = [...this.#running].map(([id, { token }]) => ({ id, attempt: token }));
     if (mine.length === 0) return 'wait';
     const kept = await store.renewLeases(this.options.pool, mine, this.#leaseMs);
     for (const { id, attempt } of mine) {
       const running = this.#running.get(id);
-      if (!kept.has(id) && running?.attempt === attempt) running.abort.abort(new LostTaskError());
+      if (!kept.has(id) && running?.token === attempt) running.abort.abort(new LostTaskError());
     }
     return 'wait';
   }
+}
+
+/** Resolves with `work`, or after `ms`. */
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  await Promise.race([work, new Promise((resolve) => (timer = setTimeout(resolve, ms)))]);
+  clearTimeout(timer);
 }

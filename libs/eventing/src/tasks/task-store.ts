@@ -18,7 +18,10 @@ export interface ClaimedTask {
   readonly id: string;
   readonly kind: string;
   readonly key: string;
+  /** T2. Grows with every claim: whose the task is. */
   readonly attempt: number;
+  /** Of these claims, those that a stop of the service ended. */
+  readonly uncounted: number;
   readonly payload: object;
   readonly correlation_id: string | null;
   readonly causation_id: string | null;
@@ -54,7 +57,7 @@ const CLAIM = statement(
           order by due_at
           limit free.slots
             for update skip locked) as picked)
-   returning id, kind, key, attempt, payload, correlation_id, causation_id, trace`,
+   returning id, kind, key, attempt, uncounted, payload, correlation_id, causation_id, trace`,
 );
 
 /**
@@ -87,6 +90,19 @@ const RETRY = statement(
   'task_retry',
   `update aura.task
       set due_at = clock_timestamp() + $3 * interval '1 ms', lease_until = null, error = $4::jsonb
+    where id = $1 and attempt = $2`,
+);
+
+/**
+ * T4. The attempt that a stop ends does not count; $3: its work is over, so that another may have it at once.
+ * `attempt` itself never goes back: a late ending of this one must not pass for one of the next.
+ */
+const RELEASE = statement(
+  'task_release',
+  `update aura.task
+      set uncounted = uncounted + 1,
+          due_at = case when $3 then least(due_at, clock_timestamp()) else due_at end,
+          lease_until = case when $3 then null else lease_until end
     where id = $1 and attempt = $2`,
 );
 
@@ -149,6 +165,11 @@ export async function retryTask(
   error: object,
 ): Promise<void> {
   await run(db, RETRY, [id, attempt, afterMs, JSON.stringify(error)]);
+}
+
+/** T4. `over`: nothing of the attempt runs any more. */
+export async function releaseTask(db: Queryable, id: string, attempt: number, over: boolean): Promise<void> {
+  await run(db, RELEASE, [id, attempt, over]);
 }
 
 export async function failTask(db: Queryable, id: string, attempt: number, error: object): Promise<void> {

@@ -8,7 +8,7 @@ export interface Task<P extends object = object> {
   readonly key: string;
   /**
    * 1 for the first. Counted when it is claimed: a crash burns an attempt, so a task that kills its process
-   * ends.
+   * ends. One that a stop of the service ended does not count.
    */
   readonly attempt: number;
   readonly payload: P;
