@@ -1,0 +1,47 @@
+// Starts `service.mjs` and asks it.
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const MAIN = fileURLToPath(new URL('service.mjs', import.meta.url));
+
+/**
+ * @param {{ name: string, publisher: string, reads: boolean, writes: boolean, databaseUrl: string,
+ *   log: object }} settings
+ */
+export async function startService(settings) {
+  const child = fork(MAIN, [JSON.stringify(settings)], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+  const waiting = new Map();
+  let said = '';
+  let asked = 0;
+  child.stderr.on('data', (chunk) => (said = (said + chunk).slice(-4_000)));
+  child.on('message', ({ id, answer, error }) => {
+    const { resolve, reject } = waiting.get(id) ?? {};
+    waiting.delete(id);
+    if (error === undefined) resolve?.(answer);
+    else reject?.(new Error(`${settings.name}: ${error}`));
+  });
+  child.on('exit', (code, signal) => {
+    for (const { reject } of waiting.values())
+      reject(new Error(`${settings.name} ended (${code ?? signal}): ${said}`));
+    waiting.clear();
+  });
+  const answerOf = (id) => new Promise((resolve, reject) => waiting.set(id, { resolve, reject }));
+  await answerOf(0);
+  return {
+    /** @returns {Promise<any>} what it answers */
+    ask(what, how = {}) {
+      const id = ++asked;
+      const answer = answerOf(id);
+      child.send({ id, what, ...how });
+      return answer;
+    },
+    async stop() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const ended = new Promise((resolve) => child.once('exit', resolve));
+      const timer = setTimeout(() => child.kill('SIGKILL'), 20_000);
+      await this.ask('stop').catch(() => child.kill('SIGKILL'));
+      await ended;
+      clearTimeout(timer);
+    },
+  };
+}
