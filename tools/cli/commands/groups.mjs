@@ -65,17 +65,9 @@ async function list(context) {
 
 function partitionRow(service, { topic, partition, nextOffset, first, end, owner, released, stalled }) {
   const bounds = end === undefined ? 'does not answer' : `${first}–${end}`;
-  const behind = end === undefined ? '' : String(BigInt(end) - BigInt(nextOffset));
-  return [
-    service,
-    topic,
-    partition,
-    nextOffset,
-    bounds,
-    behind,
-    released ? 'free' : owner.slice(0, 8),
-    stalled,
-  ];
+  const behind = end && nextOffset ? String(BigInt(end) - BigInt(nextOffset)) : '';
+  const holder = released ? 'free' : owner.slice(0, 8);
+  return [service, topic, partition, nextOffset ?? 'unknown', bounds, behind, holder, stalled];
 }
 
 async function move({ client, options, output }) {

@@ -1,4 +1,4 @@
-import type { EventLog, PartitionBounds, PartitionOffset } from '@aura/event-log';
+import type { EventLog, PartitionBounds, PartitionOffset, TopicPartition } from '@aura/event-log';
 import { ConflictError, TerminalError } from '@aura/platform';
 import { noteOperation } from '../operations/audit.js';
 import type {
@@ -11,7 +11,7 @@ import type {
 } from '../operations/operations.js';
 import type { UnitOfWork, UnitOfWorkContext } from '../unit-of-work/unit-of-work.js';
 import type { Consumer } from './consumer.js';
-import { deletePause, findPause, insertPause } from './group-pause.js';
+import { deletePause, findPause, GroupPausedError, insertPause } from './group-pause.js';
 import { listPositions, movePartitions, raiseEpochs, type StoredPosition } from './offsets.js';
 import { inUnit } from './unit.js';
 
@@ -46,26 +46,29 @@ export class ServiceGroup implements GroupOperations {
       paused: await findPause(client, group),
       positions: await listPositions(client, group),
     }));
-    const topics = [...new Set(positions.map(({ topic }) => topic))];
+    const stalled = consumer()?.status().stalledPartitions ?? [];
+    const lost = stalled.filter((each) => !positions.some((position) => isSame(position, each)));
+    const places: readonly Place[] = [...positions, ...lost.map(unplaced)];
+    const topics = [...new Set(places.map(({ topic }) => topic))];
     const bounds = new Map(
       await Promise.all(topics.map(async (topic) => [topic, await this.#boundsSoon(topic)] as const)),
     );
-    const stalled = consumer()?.status().stalledPartitions ?? [];
-    const partitions = positions.map((position): GroupPartition => {
-      const { topic, partition, offset: nextOffset, owner, released } = position;
-      const inLog = bounds.get(topic)?.find((each) => each.partition === partition);
-      const standing = stalled.find((each) => each.topic === topic && each.partition === partition);
-      return {
-        topic,
-        partition,
-        nextOffset,
-        first: inLog?.first,
-        end: inLog?.end,
-        owner,
-        released,
-        stalled: standing?.error.message,
-      };
-    });
+    const partitions = places.map(
+      ({ topic, partition, offset: nextOffset, owner, released }): GroupPartition => {
+        const inLog = bounds.get(topic)?.find((each) => each.partition === partition);
+        const error = stalled.find((each) => isSame(each, { topic, partition }))?.error;
+        return {
+          topic,
+          partition,
+          nextOffset,
+          first: inLog?.first,
+          end: inLog?.end,
+          owner,
+          released,
+          stalled: error instanceof GroupPausedError ? undefined : error?.message,
+        };
+      },
+    );
     return { group, paused, partitions };
   }
 
@@ -160,6 +163,19 @@ export class ServiceGroup implements GroupOperations {
   }
 }
 
+interface Place extends Pick<StoredPosition, 'topic' | 'partition' | 'owner' | 'released'> {
+  readonly offset: bigint | undefined;
+}
+
+/** Held here, but the database does not know it. */
+function unplaced({ topic, partition }: TopicPartition): Place {
+  return { topic, partition, offset: undefined, owner: '', released: false };
+}
+
+function isSame(a: TopicPartition, b: TopicPartition): boolean {
+  return a.topic === b.topic && a.partition === b.partition;
+}
+
 function within(topic: string, { partition, first, end }: PartitionBounds, offset: bigint): bigint {
   if (offset >= first && offset <= end) return offset;
   throw new TerminalError(`offset ${offset} is not in ${topic}/${partition}: the log has ${first} to ${end}`);
@@ -170,6 +186,6 @@ function moveOf(
   { partition, offset: target }: PartitionOffset,
   before: readonly StoredPosition[],
 ): GroupMove {
-  const known = before.find((each) => each.topic === topic && each.partition === partition);
+  const known = before.find((each) => isSame(each, { topic, partition }));
   return { topic, partition, from: known?.offset, target };
 }

@@ -69,13 +69,17 @@ export interface LetterOperations {
 export interface GroupPartition {
   readonly topic: string;
   readonly partition: number;
-  readonly nextOffset: bigint;
+  /** Undefined where the database knows none, though the partition is read here (E10). */
+  readonly nextOffset: bigint | undefined;
   /** Bounds of the log; undefined while it does not answer. */
   readonly first: bigint | undefined;
   readonly end: bigint | undefined;
   readonly owner: string;
   readonly released: boolean;
-  /** Why it stands still in this process; undefined where it flows, or is another member's. */
+  /**
+   * Why it stands still in this process; undefined where it flows, is another member's, or waits for the end
+   * of the group's pause only.
+   */
   readonly stalled: string | undefined;
 }
 

@@ -7,6 +7,7 @@ import type { FindingSource } from './doctor.js';
 import type {
   Finding,
   GroupOperations,
+  GroupPartition,
   LetterOperations,
   RelayOperations,
   ReplayOperations,
@@ -68,12 +69,12 @@ export function groupFindings(groups: GroupOperations): FindingSource {
       const { group, paused, partitions } = await groups.state();
       const found: Finding[] = partitions
         .filter(({ stalled }) => stalled !== undefined)
-        .map(({ topic, partition, stalled }) => ({
+        .map((place) => ({
           code: 'partition-stalled',
           severity: 'alarm',
-          subject: `${topic}/${partition}`,
-          words: `stands still: ${stalled}`,
-          command: undefined,
+          subject: `${place.topic}/${place.partition}`,
+          words: `stands still: ${place.stalled}`,
+          command: moveOf(place),
         }));
       if (!paused) return found;
       const { since, by, reason } = paused;
@@ -140,6 +141,16 @@ export function replayFindings(replay: ReplayOperations): FindingSource {
         });
     },
   };
+}
+
+/**
+ * Where the log no longer has what comes next, or the database does not know what that is: from the first
+ * record kept, because the inbox drops what was applied. What lies before it is in its publisher's outbox.
+ */
+function moveOf({ topic, partition, nextOffset, first, end }: GroupPartition): string | undefined {
+  if (first === undefined || end === undefined) return undefined;
+  if (nextOffset !== undefined && nextOffset >= first && nextOffset <= end) return undefined;
+  return `groups move --topic ${shellWord(topic)} --partition ${partition} --to first --reason "…"`;
 }
 
 function wordsOf(error: unknown): string {
