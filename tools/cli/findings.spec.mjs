@@ -1,5 +1,5 @@
-// What the services tell operators to type exists: every command in the sources of libs and apps is read by the
-// command line's own parser.
+// What the services tell operators to type exists: every command in the sources of libs and apps is read by
+// the command line's own parser.
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 import { lineOf, readSource, sourcePaths, walk } from '../check/sources.mjs';
