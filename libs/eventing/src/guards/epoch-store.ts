@@ -50,6 +50,17 @@ const COUNT_ROWS = statement(
     where position <= $1 and raised_at > $2::timestamptz - interval '10 seconds'`,
 );
 
+/** First position that a replay may begin at: what retention has dropped is not there any more. */
+const FIRST_KEPT = statement(
+  'outbox_first_kept',
+  'select (coalesce(max(last_position), 0) + 1)::text as position from aura.outbox_dropped_day',
+);
+
+export async function firstKept(db: Queryable): Promise<bigint> {
+  const [row] = await run<{ position: string }>(db, FIRST_KEPT);
+  return BigInt(row?.position ?? 1);
+}
+
 /** The leader's look while it has stopped; its heartbeat as well. */
 export async function lookAtEpoch(db: Queryable): Promise<{ epoch: bigint; replays: readonly string[] }> {
   const [row] = await run<{ epoch: string; replays: string[] }>(db, LOOK);

@@ -11,6 +11,7 @@ import {
   awaitReplays,
   beginEpoch,
   countUnseen,
+  firstKept,
   lockCursor,
   lockOutbox,
   moveUnseen,
@@ -117,12 +118,14 @@ async function mendTopic(
       `it is being republished by ${running.join(', ')}: \`replay list\` shows how far`,
     );
   const done: string[] = [];
+  const kept = await firstKept(client);
   const ids: string[] = [];
   for (const topic of new Set(losses.map((loss) => loss.topic))) {
     const lost = losses.filter((loss) => loss.topic === topic);
+    const from = firstPosition(lost);
     const selection = {
       topic,
-      fromPosition: firstPosition(lost),
+      fromPosition: from > kept ? from : kept,
       toPosition: cursor.position,
       ...(keysMoved ? {} : { partitions: lost.map(({ partition }) => partition) }),
     };

@@ -29,6 +29,7 @@ afterEach(async () => {
   await losing.drop();
 });
 
+const never = (): Promise<never> => Promise.reject(new Error('nothing is replayed here'));
 const raise = (kit: OutboxKit, key: string): Promise<void> => kit.raise(entryRow(key, 1, '', losing.topic));
 const relay = (kit: OutboxKit): Relay => kit.relay({ limits: LIMITS });
 const inTopic = async (): Promise<string[]> =>
@@ -74,7 +75,6 @@ it('E10: an outbox copied without its identity: stops, and publishes what was ra
   expect(one.status().lastError?.message).toMatch(
     /position 4 was handed out before.*relay mend sequence-behind/,
   );
-  const never = (): Promise<never> => Promise.reject(new Error('nothing is replayed here'));
   const operations = new OutboxRelay({ pool: moved.pool, replay: { count: never, start: never } });
   const change = { reason: 'copied', by: 'anna', dryRun: false };
   expect(await operations.mend('sequence-behind', { ...change, dryRun: true })).toMatch(/3 rows/);

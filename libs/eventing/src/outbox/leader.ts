@@ -186,12 +186,14 @@ export class Leader {
       throw new InvariantError(
         'the relay is connected through a pooler in transaction mode: connect it directly',
       );
+    const gaps = this.#cursor.gaps.length;
     this.#cursor.take({ ...read, positions: read.rows.map((row) => row.position) });
     if (this.#cursor.unnoted) this.#cursor.note(await drawXid(this.session)); // R2
     this.#noteFullGaps();
     this.#cut = read.cut || (stopped && !this.#readingStopped);
     this.#settle(this.#lanes.add(read.rows));
-    if (read.rows.length > 0) this.#changed = true;
+    // A gap that is forgotten is saved, too: until then it keeps its day from being dropped.
+    if (read.rows.length > 0 || this.#cursor.gaps.length !== gaps) this.#changed = true;
     await this.#measureLag();
     return this.#cut && this.#room() > 0;
   }

@@ -8,6 +8,7 @@ import { OutboxRelay } from './relay-operations.js';
 import type { Relay, RelayOptions } from './relay.js';
 
 const BY = { reason: 'the broker takes larger records now', by: 'anna', dryRun: false };
+const never = (): Promise<never> => Promise.reject(new Error('nothing is replayed here'));
 const LARGE = 'x'.repeat(4_000);
 
 let kit: OutboxKit;
@@ -16,7 +17,6 @@ let operations: OutboxRelay;
 beforeEach(async () => {
   kit = await OutboxKit.make('resuming');
   small = postgresLog({ url: kit.database.url, maxRecordBytes: 2_000 });
-  const never = (): Promise<never> => Promise.reject(new Error('nothing is replayed here'));
   operations = new OutboxRelay({ pool: kit.pool, replay: { count: never, start: never } });
 });
 afterEach(async () => {
