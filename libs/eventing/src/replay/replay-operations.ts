@@ -17,8 +17,8 @@ import {
   countRows,
   extentOf,
   NOTHING,
+  settledTo,
   sumOf,
-  unsettledOf,
   withOutboxReader,
   type RowCount,
 } from './replay-rows.js';
@@ -62,7 +62,6 @@ export class OutboxReplay implements ReplayOperations {
   async count(selection: ReplaySelection): Promise<ReplayCount> {
     const { pool } = this.options;
     const wanted = await this.#check(selection);
-    const unsettled = await unsettledOf(pool);
     const { first, last } = await extentOf(pool);
     const end = smaller(selection.toPosition ?? NO_END, last);
     const step = wanted ? COUNT_KEYS_WINDOW : COUNT_WINDOW;
@@ -70,7 +69,7 @@ export class OutboxReplay implements ReplayOperations {
       let total: RowCount = NOTHING;
       for (let after = greater(selection.fromPosition ?? 0n, first) - 1n; after < end; after += step) {
         const window = { after, through: smaller(after + step, end) };
-        total = sumOf(total, await countRows(db, selection, window, unsettled, wanted));
+        total = sumOf(total, await countRows(db, selection, window, wanted));
       }
       return total;
     });
@@ -78,8 +77,10 @@ export class OutboxReplay implements ReplayOperations {
 
   async start(selection: ReplaySelection, perSecond: number | undefined, change: Change): Promise<ReplayJob> {
     const { pool, units } = this.options;
+    if (perSecond !== undefined && !(Number.isInteger(perSecond) && perSecond > 0 && perSecond < 2 ** 31))
+      throw new BadSelectionError(`perSecond ${perSecond} is no whole number above 0`);
     const { records: selected } = await this.count(selection);
-    const { position: settled } = await unsettledOf(pool);
+    const settled = await settledTo(pool);
     const { first } = await extentOf(pool);
     const position = greater(selection.fromPosition ?? 0n, first) - 1n;
     const toPosition = smaller(selection.toPosition ?? NO_END, settled);

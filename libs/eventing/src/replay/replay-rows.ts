@@ -11,17 +11,8 @@
  */
 import { run, statement, withClient, type Queryable } from '@aura/platform';
 import type { Pool, PoolClient } from 'pg';
-import { fromColumns, type CursorColumns } from '../outbox/cursor.js';
 import type { RelayRow } from '../outbox/relay-store.js';
 import type { ReplaySelection } from '../operations/operations.js';
-
-/** W2. What the relay has not settled at some moment. */
-export interface Unsettled {
-  /** The relay's saved position. */
-  readonly position: bigint;
-  /** Ranges before it, both ends in them. */
-  readonly ranges: readonly { readonly first: bigint; readonly last: bigint }[];
-}
 
 /** Positions of one statement: past `after`, up to `through`. */
 export interface Window {
@@ -29,10 +20,22 @@ export interface Window {
   readonly through: bigint;
 }
 
-const CURSOR = statement(
-  'replay_relay_cursor',
-  `select position, gaps, pending, '[]'::jsonb as acknowledged from aura.relay_cursor`,
-);
+const SETTLED_TO = statement('replay_settled_to', 'select position::text from aura.relay_cursor');
+
+/**
+ * W2. The relay's cursor, in the snapshot of the statement: when a key is resumed, its mark goes and its rows
+ * become gaps in one save, and a statement that saw half of that would overtake the relay in the key.
+ */
+const UNSETTLED = `
+  with unsettled as materialized (
+    select position, (
+             select coalesce(range_agg(range), '{}')
+               from (select int8range((gap ->> 0)::bigint, (gap ->> 1)::bigint, '[]') as range
+                       from jsonb_array_elements(gaps) as gap
+                      union all
+                     select int8range(one::bigint, one::bigint, '[]')
+                       from jsonb_array_elements_text(pending) as one) as of_one) as ranges
+      from aura.relay_cursor)`;
 
 /** $1, $2 the window; then the selection. Times prune the days of the outbox, also in a generic plan. */
 const SELECTED = `
@@ -44,33 +47,34 @@ const SELECTED = `
        and ($7::text is null or o.key = $7)
        and ($8::text is null or o.headers ->> 'correlationid' = $8)`;
 
-/** W2. $9 the relay's position, $10 and $11 its ranges. */
+/** W2. Nothing before the relay has run for the first time. */
 const SETTLED = `
-       (o.position <= $9
-        and not exists (select from unnest($10::bigint[], $11::bigint[]) as r(first, last)
-                         where o.position between r.first and r.last)
+       (o.position <= coalesce((select position from unsettled), 0)
+        and not o.position <@ (select ranges from unsettled)
         and not exists (select from aura.relay_parked_key p
                          where p.topic = o.topic and p.key = o.key and o.position >= p.position))`;
 
 const BYTES = 'octet_length(o.body) + octet_length(o.key) + 512';
 
-/** One page, in position order: at most $12 rows, and $13 bytes (a single larger row comes alone). */
+/** One page, in position order: at most $9 rows, and $10 bytes (a single larger row comes alone). */
 export const PAGE = statement(
   'replay_page',
-  `select * from (
+  `${UNSETTLED}
+   select * from (
      select found.*, sum(bytes) over (order by position) - bytes as bytes_before
        from (
          select o.position, o.event_id, o.topic, o.key, o.type, o.schema_fingerprint, o.body, o.headers,
                 o.raised_at, ${BYTES} as bytes ${SELECTED}
             and ${SETTLED}
-          order by o.position limit $12) as found) as measured
-    where bytes_before < $13
+          order by o.position limit $9) as found) as measured
+    where bytes_before < $10
     order by position`,
 );
 
 const COUNT = statement(
   'replay_count',
-  `select count(*) filter (where settled)::int as records,
+  `${UNSETTLED}
+   select count(*) filter (where settled)::int as records,
           coalesce(sum(bytes) filter (where settled), 0)::float8 as bytes,
           count(*) filter (where not settled)::int as not_published,
           min(raised_at) filter (where settled) as oldest, max(raised_at) filter (where settled) as newest
@@ -80,7 +84,8 @@ const COUNT = statement(
 /** As `COUNT`, by key: for a selection of partitions, which only the keys tell. */
 const COUNT_KEYS = statement(
   'replay_count_keys',
-  `select key, count(*) filter (where settled)::int as records,
+  `${UNSETTLED}
+   select key, count(*) filter (where settled)::int as records,
           coalesce(sum(bytes) filter (where settled), 0)::float8 as bytes,
           count(*) filter (where not settled)::int as not_published,
           min(raised_at) filter (where settled) as oldest, max(raised_at) filter (where settled) as newest
@@ -123,13 +128,10 @@ export function withOutboxReader<T>(pool: Pool, use: (db: PoolClient) => Promise
   });
 }
 
-/** As the relay saved it last; nothing is settled before it has run for the first time. */
-export async function unsettledOf(db: Queryable): Promise<Unsettled> {
-  const [row] = await run<CursorColumns & Record<string, unknown>>(db, CURSOR);
-  if (!row) return { position: 0n, ranges: [] };
-  const { position, gaps, pending } = fromColumns(row);
-  const alone = pending.map((one) => ({ first: one, last: one }));
-  return { position, ranges: [...gaps.map(({ first, last }) => ({ first, last })), ...alone] };
+/** The relay's position, as it saved it last; 0 before it has run for the first time. */
+export async function settledTo(db: Queryable): Promise<bigint> {
+  const [row] = await run<{ position: string }>(db, SETTLED_TO);
+  return BigInt(row?.position ?? 0);
 }
 
 /** First and last position that the outbox has; an empty one: 1 and 0. */
@@ -156,10 +158,9 @@ export async function readPage(
   db: Queryable,
   selection: ReplaySelection,
   window: Window,
-  unsettled: Unsettled,
   limits: { readonly rows: number; readonly bytes: number },
 ): Promise<RelayRow[]> {
-  const values = [...valuesOf(selection, window, unsettled), limits.rows, limits.bytes];
+  const values = [...valuesOf(selection, window), limits.rows, limits.bytes];
   const rows = await run<PageColumns & Record<string, unknown>>(db, PAGE, values);
   return rows.map((row) => ({
     position: BigInt(row.position),
@@ -180,7 +181,6 @@ export async function countRows(
   db: Queryable,
   selection: ReplaySelection,
   window: Window,
-  unsettled: Unsettled,
   wanted?: (key: string) => boolean,
 ): Promise<RowCount> {
   interface Row extends Record<string, unknown> {
@@ -191,7 +191,7 @@ export async function countRows(
     oldest: Date | null;
     newest: Date | null;
   }
-  const rows = await run<Row>(db, wanted ? COUNT_KEYS : COUNT, valuesOf(selection, window, unsettled));
+  const rows = await run<Row>(db, wanted ? COUNT_KEYS : COUNT, valuesOf(selection, window));
   return rows
     .filter(({ key }) => !wanted || wanted(key))
     .map(({ records, bytes, not_published: notPublished, oldest, newest }) => ({
@@ -225,7 +225,6 @@ export function sumOf(a: RowCount, b: RowCount): RowCount {
 function valuesOf(
   { from, to, topic, type, key, correlationId }: ReplaySelection,
   { after, through }: Window,
-  { position, ranges }: Unsettled,
 ): unknown[] {
   return [
     String(after),
@@ -236,8 +235,5 @@ function valuesOf(
     type ?? null,
     key ?? null,
     correlationId ?? null,
-    String(position),
-    ranges.map(({ first }) => String(first)),
-    ranges.map(({ last }) => String(last)),
   ];
 }

@@ -14,7 +14,7 @@ import { pause } from '../consumer/pause.js';
 import type { Publisher } from '../outbox/publishing.js';
 import type { RelayRow } from '../outbox/relay-store.js';
 import { backoffMs } from '../tasks/task.js';
-import { readPage, unsettledOf, withOutboxReader } from './replay-rows.js';
+import { readPage, withOutboxReader } from './replay-rows.js';
 import { saveProgress, type StoredJob } from './replay-store.js';
 
 export interface ReplayLimits {
@@ -116,8 +116,7 @@ export class ReplayRun {
     const end = after + BigInt(limits.windowPositions);
     const window = { after, through: end < toPosition ? end : toPosition };
     const rows = Math.min(limits.pageRows, perSecond ?? limits.pageRows);
-    const unsettled = await unsettledOf(db);
-    const found = await readPage(db, selection, window, unsettled, { rows, bytes: limits.pageBytes });
+    const found = await readPage(db, selection, window, { rows, bytes: limits.pageBytes });
     const bytes = found.reduce((sum, row) => sum + row.bytes, 0);
     const last = found.at(-1);
     const cut = last && (found.length >= rows || bytes >= limits.pageBytes);

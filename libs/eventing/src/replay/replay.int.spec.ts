@@ -172,6 +172,7 @@ describe('which events', () => {
       `insert into aura.outbox_dropped_day (name, last_position, dropped_at) values ('outbox_1', 7, now())`,
     );
     await expect(kit.start(selection)).rejects.toThrow(words);
+    await expect(kit.start({}, 0)).rejects.toThrow(/^perSecond 0 /);
     expect(await kit.replay.list(10)).toEqual([]);
   });
 
@@ -181,11 +182,10 @@ describe('which events', () => {
     await client.query(
       `set enable_seqscan = off; set enable_bitmapscan = off; set plan_cache_mode = force_generic_plan`,
     );
-    const types = `bigint, bigint, timestamptz, timestamptz, text, text, text, text, bigint, bigint[], bigint[],
-                   int, bigint`;
+    const types = 'bigint, bigint, timestamptz, timestamptz, text, text, text, text, int, bigint';
     await client.query(`prepare page (${types}) as ${PAGE.text}`);
     const { rows } = await client.query<{ 'QUERY PLAN': string }>(
-      `explain execute page (0, 1000, null, null, null, null, null, null, 1000, '{}', '{}', 500, 1000000)`,
+      `explain execute page (0, 1000, null, null, null, null, null, null, 500, 1000000)`,
     );
     const plan = rows.map((row) => row['QUERY PLAN']).filter((line) => line.includes(' on outbox_'));
     client.release(true);
