@@ -90,11 +90,12 @@ export class HandDrivenLog {
 
   /** Delivers again what is not done, as a log does, for as long as something moves. */
   async deliverAll(records: readonly LogRecord[], signal?: AbortSignal): Promise<void> {
-    for (let left = records; left.length > 0 && !signal?.aborted;) {
-      const moved = await this.deliver(left, signal);
-      const next = new Map(moved.map(({ partition, offset }) => [partition, offset]));
+    let left = records;
+    for (let moved = true; moved && left.length > 0;) {
+      const positions = await this.deliver(left, signal);
+      const next = new Map(positions.map(({ partition, offset }) => [partition, offset]));
       const rest = left.filter(({ partition, offset }) => offset >= (next.get(partition) ?? 0n));
-      if (rest.length === left.length) return;
+      moved = rest.length < left.length && signal?.aborted !== true;
       left = rest;
     }
   }

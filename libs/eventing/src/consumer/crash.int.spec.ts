@@ -269,6 +269,37 @@ it('E3: what was skipped before a new assignment is not saved under its epoch', 
   expect(await service.offsets()).toMatchObject({ 0: 1 });
 });
 
+it('H46: a member joins anew in the middle of its unit: it fails whole, and is done once', async () => {
+  const log = newLog();
+  const { events } = service;
+  const inHandler = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  let calls = 0;
+  const slow = events.noting(() => {
+    if (++calls > 1) return undefined;
+    inHandler.resolve();
+    return gate.promise;
+  });
+  const consumer = service.consumer(log.port, [slow]);
+  await consumer.start();
+  const held = [0, 1].map((partition) => ({ topic: events.topic, partition }));
+  await log.assign(events.topic, 0, 1);
+  const [a, z] = [events.record({ key: 'a', n: 1 }), events.record({ key: 'z', n: 1 })];
+  const records = [at(0, 0, a), at(1, 0, z)];
+  const last = log.deliver(records);
+  await inHandler.promise;
+  // The log takes everything back and assigns it again, while the unit is still under way.
+  await log.options.onRevoked(held, false);
+  expect([...(await log.assign(events.topic, 0, 1)).values()]).toEqual([0n, 0n]);
+  const again = log.deliverAll(records);
+  gate.resolve();
+  expect(await last).toEqual([]);
+  await again;
+  expect((await service.ledger()).toSorted()).toEqual(['a:1', 'z:1']);
+  expect(await service.offsets()).toEqual({ 0: 1, 1: 1 });
+  expect(consumer.status().stalledPartitions).toEqual([]);
+});
+
 it.each([
   ['that its log counts out', { alive: false }],
   ['whose log gave it to another', { held: [] }],

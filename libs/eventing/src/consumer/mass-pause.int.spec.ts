@@ -39,7 +39,7 @@ const group = (log: HandDrivenLog): ServiceGroup =>
     consumer: () => undefined,
   });
 
-it('H22: a bad deploy pauses the group on every replica, instead of parking all; then it goes on', async () => {
+it('H22: a bad deploy pauses the group on every replica, parks no more; then it goes on', async () => {
   const { events, pool } = service;
   const [log, otherLog] = [newLog(0), newLog(1)];
   let broken = true;

@@ -16,7 +16,8 @@ export class ForgottenGroupError extends InvariantError {
     super(
       `the database of ${group} has no position in ${topic}/${partition}, but ${why}: it was lost, or ` +
         'restored from before this group. Its inbox and the effects of these events are gone as well. ' +
-        `Restore the database, or start it from what the log still has (from ${first})`,
+        `Restore the database, or start it from what the log still has (from ${first}): ` +
+        `\`npm run aura -- groups move --topic ${topic} --partition ${partition} --to first --reason "…"\``,
     );
   }
 }
