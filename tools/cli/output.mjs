@@ -41,6 +41,8 @@ export class Output {
     const colour = this.out.isTTY === true && pc.isColorSupported;
     const table = new Table({
       head,
+      // Twelve partitions are twelve lines.
+      chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
       style: { head: colour ? ['bold'] : [], border: colour ? ['gray'] : [] },
       ...widths(head, rows, this.out.isTTY ? this.out.columns : Infinity),
     });
