@@ -130,7 +130,7 @@ export async function listParked(
   }));
 }
 
-/** Locks the first keys of a selection behind `after`, until the end of the transaction; with their counts. */
+/** Locks the first keys of a selection behind `after`, for this transaction; gives their counts. */
 export async function pickParked(
   db: Queryable,
   group: string,

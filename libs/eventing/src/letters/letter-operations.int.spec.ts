@@ -26,6 +26,8 @@ beforeEach(async () => {
   offset = 0;
 });
 
+const never = new TerminalError('never');
+
 interface Arrival {
   readonly key: string;
   readonly n: number;
@@ -48,8 +50,9 @@ async function arrive(arrivals: readonly Arrival[], limits: LetterLimits = AT_ON
   return deliveries.map(({ id }) => id);
 }
 
+const a = (n: number) => ({ key: 'a', n });
+const failing = (key: string, n: number, partition = 0) => ({ key, n, partition, fails: never });
 const passing = new Error('for now');
-const never = new TerminalError('never');
 const change = { reason: 'mended', by: 'ada', dryRun: false };
 const dry = { ...change, dryRun: true };
 const redriven = () => letters.redriven([service.events.noting()]);
@@ -84,7 +87,7 @@ it('lists keys by what is asked, within a bound, and shows the letters of one in
   expect(rest).toEqual([]);
 });
 
-it('O1, O2: a redrive by selection goes in steps of 100 keys, each noted; dry it changes nothing', async () => {
+it('O1, O2: a redrive by selection goes in noted steps of 100 keys; dry it changes nothing', async () => {
   const keys = Array.from({ length: 230 }, (_, i) => `k${1_000 + i}`);
   await arrive([
     ...keys.map((key, n) => ({ key, n, fails: never })),
@@ -113,7 +116,7 @@ it('redrives at most as many keys as are asked for', async () => {
   expect((await letters.operations.list({ state: 'dead' }, 10)).map(({ key }) => key)).toEqual(['c']);
 });
 
-it('discards the head: what waits behind it goes on, in order, and the event never comes again', async () => {
+it('discards the head: what waits behind it goes on in order, the event never comes again', async () => {
   const { topic } = service.events;
   const [head] = await arrive([
     { key: 'a', n: 1, fails: never },
@@ -134,7 +137,7 @@ it('discards the head: what waits behind it goes on, in order, and the event nev
   await expect(letters.operations.discard(topic, 'a', head ?? '', change)).rejects.toThrow(NoSuchLetterError);
 });
 
-it('discards one that only waits: its key stays as it is; with its last letter a key is free', async () => {
+it('discards one that only waits: its key stays; with its last letter a key is free', async () => {
   const { topic } = service.events;
   const [head, behind] = await arrive([
     { key: 'a', n: 1, fails: never },
@@ -148,9 +151,8 @@ it('discards one that only waits: its key stays as it is; with its last letter a
   expect(await service.ledger()).toEqual(['a:3']);
 });
 
-it('H52: a key takes so many letters and no more; the unit is undone whole, and there is room again later', async () => {
+it('H52: a key takes so many letters; at the bound units are undone, until there is room', async () => {
   const few = { ...AT_ONCE, perKey: 3 };
-  const a = (n: number, partition = 0) => ({ key: 'a', n, partition });
   await arrive([{ ...a(1), fails: never }, a(2)], few);
   const full = arrive([a(3), a(4), { key: 'b', n: 1, partition: 1 }], few);
   await expect(full).rejects.toThrow(LettersFullError);
@@ -170,9 +172,8 @@ it('H52: a key takes so many letters and no more; the unit is undone whole, and 
   expect(await service.ledger()).toEqual(['b:1', 'a:1', 'a:2', 'a:3', 'a:4']);
 });
 
-it('H52: a group takes so many letters and no more, counted by units, redrives and discards', async () => {
+it('H52: a group takes so many letters, counted by units, redrives and discards', async () => {
   const few = { ...AT_ONCE, perGroup: 4 };
-  const failing = (key: string, n: number, partition = 0) => ({ key, n, partition, fails: never });
   const [first] = await arrive([failing('a', 1), failing('b', 2), { key: 'b', n: 3 }], few);
   await expect(arrive([failing('c', 4, 2), failing('d', 5, 3)], few)).rejects.toMatchObject({
     partitions: [{ partition: 2 }, { partition: 3 }],

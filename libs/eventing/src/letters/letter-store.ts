@@ -148,7 +148,7 @@ export async function park(
       .filter((mark) => mark.state === 'retrying')
       .map((mark) => [laneKey(mark), derivedId(ticketOf(mark, group))]),
   );
-  refuseFullKeys(await mark(db, group, marks, letters, tasks), letters, limits.perKey);
+  refuseFullKeys(await writeMarks(db, group, marks, letters, tasks), letters, limits.perKey);
   await insertLetters(db, group, letters);
   const dueAt = new Date(now.getTime() + backoffMs(1, Math.random(), limits));
   const heads = letters.filter(({ error, delivery }) => error && tasks.has(laneKey(delivery.record)));
@@ -196,7 +196,7 @@ function fullError(letters: readonly NewLetter[], cap: LettersFullError['cap']):
   );
 }
 
-function mark(
+function writeMarks(
   db: Queryable,
   group: string,
   marks: readonly ParkedMark[],

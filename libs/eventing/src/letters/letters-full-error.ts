@@ -22,11 +22,11 @@ export class LettersFullError extends TransientError {
     readonly lanes: readonly Lane[],
     readonly cap: LetterCap,
   ) {
+    const whose = cap.of === 'key' ? `${named(lanes)} already has` : 'the group already has';
     super(
-      `${cap.of === 'key' ? `${named(lanes)} already has` : `the group already has`} ${cap.letters} letters, ` +
-        `as many as its ${cap.of} may have: ${placesOf(partitions)} stand still with all keys until there is ` +
-        'room. Mend what fails, then `npm run aura -- dead-letters redrive`, or give events up with ' +
-        '`npm run aura -- dead-letters discard`',
+      `${whose} ${cap.letters} letters, as many as its ${cap.of} may have: ${placesOf(partitions)} ` +
+        'stand still with all keys until there is room. Mend what fails, then ' +
+        '`npm run aura -- dead-letters redrive`, or give events up with `npm run aura -- dead-letters discard`',
     );
   }
 }

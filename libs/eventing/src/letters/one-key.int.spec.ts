@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => base.close());
 
-it('H19: a row that somebody holds for long stops its key, and nobody else; then the key goes on', async () => {
+it('H19: a row that somebody holds stops its key, and nobody else; then the key goes on', async () => {
   service = await consumerFixture(base);
   const log = new HandDrivenLog([{ partition: 0, first: 0n, end: 0n }]);
   const letters = letterFixture(service, log);

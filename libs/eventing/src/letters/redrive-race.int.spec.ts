@@ -48,7 +48,7 @@ const waitingLocks = () =>
     return rows.length > 0;
   });
 
-it('H3: redrives race with arrivals of their keys: no key loses its order, no letter is left behind', async () => {
+it('H3: redrives race with arrivals of their keys: order stays, no letter is left behind', async () => {
   const random = seeded('redrive-race');
   const units = 250;
   const keys = ['a', 'b', 'c', 'd'];
@@ -100,7 +100,7 @@ it('H3: redrives race with arrivals of their keys: no key loses its order, no le
   expect(await service.rows('select letters from aura.letter_count')).toEqual([{ letters: '0' }]);
 }, 60_000);
 
-it('H13: what a former owner parks while a unit waits for it is seen: what comes after queues behind it', async () => {
+it('H13: a unit that waited for a former owner sees what that one parked, and queues behind it', async () => {
   const gate = Promise.withResolvers<void>();
   const slow = service.events.noting(({ key }) => (key === 'z' ? gate.promise : undefined));
   const third = event(3, 'a', 3);

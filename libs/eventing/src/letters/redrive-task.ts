@@ -27,7 +27,7 @@ export function redriveTask(
   };
 }
 
-/** Runs these tasks. None ever fails as a task: its failures are counted at the letter (redrive.ts, R6, R8). */
+/** Runs these tasks. None fails as a task: failures count at the letter (redrive.ts, R6, R8). */
 export function redriveTasks(redrive: Redrive): TaskHandler<Lane> {
   return {
     kind: REDRIVE_KIND,

@@ -48,6 +48,7 @@ async function deliver(records: readonly LogRecord[], handlers = [noting()]): Pr
 const counted = (offset: number, key: string, n: number): LogRecord =>
   at(0, offset, service.events.record({ key, n }));
 const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+const hours = (n: number) => new Date(Date.now() + n * 3_600_000);
 const tasks = () =>
   service.rows<{ id: string; key: string }>(`select id, key from aura.task where kind = 'aura.redrive'`);
 
@@ -73,7 +74,7 @@ it('E2: a key comes through by itself, in order, and raises the ids that its uni
   expect(await service.rows('select letters from aura.letter_count')).toEqual([{ letters: '0' }]);
 });
 
-it('E9: after five failures of one event its key is dead, with the newest error; the rest waits', async () => {
+it('E9: after five failures of an event its key is dead, with the newest error; the rest waits', async () => {
   broken.set(1, new Error('first'));
   await deliver([counted(0, 'a', 1), counted(1, 'a', 2)]);
   let failures = 0;
@@ -100,7 +101,7 @@ it('makes no attempt where none can succeed, at parking or later', async () => {
   ]);
 });
 
-it('R1: what stands before the failing event goes through; that one heads the key, with its own attempts', async () => {
+it('R1: what stands before the failing event goes through; that one heads the key from then on', async () => {
   broken.set(1, new Error('for now'));
   await deliver(numbers(1, 250).map((n) => counted(n - 1, 'a', n)));
   broken.clear();
@@ -203,7 +204,6 @@ it('reads a refused event anew: its schema may be known by now', async () => {
 });
 
 it('R4: an id of the future is remembered as its own once its time has come', async () => {
-  const hours = (n: number) => new Date(Date.now() + n * 3_600_000);
   const id = newEventId(hours(2));
   const early = (offset: number) => at(0, offset, service.events.record({ key: 'a', n: 1, id }));
   await deliver([early(0), early(1)]); // two copies, each under the id of its place
@@ -260,7 +260,7 @@ it('R7: while the group is paused no attempt is made and none burns; then the ke
   expect(await service.ledger()).toEqual(['a:1']);
 });
 
-it('R8: an attempt that never ends goes letter by letter, then names the event that ends its process', async () => {
+it('R8: an attempt that never ends goes letter by letter, then names who ends its process', async () => {
   broken.set(1, new Error('for now'));
   await deliver([counted(0, 'a', 1), counted(1, 'a', 2), counted(2, 'a', 3)]);
   broken.clear();

@@ -17,7 +17,7 @@
 import { newEventId, type EventEnvelope } from '@aura/contracts';
 import { kindOf, TerminalError, type Logger } from '@aura/platform';
 import { context, ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api';
-import { type Lane } from '../consumer/delivery.js';
+import type { Lane } from '../consumer/delivery.js';
 import { findPause, GroupPausedError } from '../consumer/group-pause.js';
 import { handleAll } from '../consumer/handling.js';
 import { rememberNew } from '../consumer/inbox.js';
@@ -66,8 +66,8 @@ type StepResult = 'over' | { readonly passed: number };
 export class Redrive {
   readonly #limits: Required<LetterLimits>;
 
-  constructor(private readonly context: RedriveContext) {
-    this.#limits = letterLimits(context.limits);
+  constructor(private readonly options: RedriveContext) {
+    this.#limits = letterLimits(options.limits);
   }
 
   /**
@@ -106,7 +106,7 @@ export class Redrive {
     size: StepSize,
     tries: Tries,
   ): Promise<boolean> {
-    const { units, logger } = this.context;
+    const { units, logger } = this.options;
     if (error instanceof GroupPausedError) return this.#postpone(attempt, error);
     const kind = kindOf(error);
     const [alone, ...others] = piece;
@@ -130,18 +130,18 @@ export class Redrive {
   }
 
   async #read({ lane }: Attempt, letters: number): Promise<ReadLetter[]> {
-    const { units, group } = this.context;
+    const { units, group } = this.options;
     const queue = await inUnit(units, async ({ client }) => {
       const paused = await findPause(client, group);
       if (paused) throw new GroupPausedError(group, paused); // R7
       return queueOf(client, group, lane, letters);
     });
-    return readLetters(this.context, lane, queue, units.clock.now());
+    return readLetters(this.options, lane, queue, units.clock.now());
   }
 
   /** R3. All of `piece`, or nothing of it. */
   async #step({ lane, taskId }: Attempt, piece: readonly ReadLetter[]): Promise<StepResult> {
-    const { group, handlers, units, metrics } = this.context;
+    const { group, handlers, units, metrics } = this.options;
     const attributes = {
       'messaging.consumer.group.name': group,
       'messaging.batch.message_count': piece.length,
@@ -181,7 +181,7 @@ export class Redrive {
     );
     const renamed = wanted.filter(({ standIn }) => standIn).map(({ event }) => event.id);
     if (renamed.length === 0) return wanted.map(({ event }) => event);
-    const fresh = await rememberNew(client, this.context.group, renamed);
+    const fresh = await rememberNew(client, this.options.group, renamed);
     // A copy of one that was remembered just now is dropped with the others that were known.
     return wanted
       .filter(({ event, standIn }) => !standIn || fresh.delete(event.id))
@@ -189,7 +189,7 @@ export class Redrive {
   }
 
   #tell(lane: Lane, piece: readonly ReadLetter[], applied: number): void {
-    const { logger, metrics, group } = this.context;
+    const { logger, metrics, group } = this.options;
     const unwanted = piece.filter(({ content }) => content.kind === 'unwanted');
     metrics.left('unwanted', unwanted.length);
     metrics.left('duplicate', piece.length - unwanted.length - applied);
@@ -203,7 +203,7 @@ export class Redrive {
 
   /** R6. */
   async #fail({ lane, taskId }: Attempt, head: ReadLetter, thrown: unknown): Promise<void> {
-    const { group, units, logger, metrics } = this.context;
+    const { group, units, logger, metrics } = this.options;
     const { maxAttempts } = this.#limits;
     const attempts = head.letter.attempts + 1;
     const dead = stateAfter(thrown) === 'dead' || attempts >= maxAttempts;
@@ -241,7 +241,7 @@ export class Redrive {
 
   /** Log or registry are away, or the group is paused: later, and no attempt burns. */
   async #postpone({ lane, taskId }: Attempt, error: unknown): Promise<boolean> {
-    const { group, units, logger } = this.context;
+    const { group, units, logger } = this.options;
     await inUnit(units, async (unit) => {
       if ((await lockMark(unit.client, group, lane))?.taskId !== taskId) return;
       const maxBackoffMs = Math.min(this.#limits.maxBackoffMs, MAX_POSTPONED_MS);
