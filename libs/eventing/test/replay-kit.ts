@@ -5,6 +5,7 @@ import { settled, testDatabase, type TestDatabase } from '@aura/testing';
 import { Pool } from 'pg';
 import { DataSource } from 'typeorm';
 import { Consumer } from '../src/consumer/consumer.js';
+import { ServiceGroup } from '../src/consumer/group-operations.js';
 import { Handlers } from '../src/consumer/handlers.js';
 import { migrate } from '../src/migrations/migrate.js';
 import type { Change, ReplayJob, ReplaySelection } from '../src/operations/operations.js';
@@ -147,6 +148,14 @@ export class Reader {
 
   async stop(): Promise<void> {
     await this.#consumer?.stop();
+  }
+
+  /** Back to the first record that the topic has. Not while it reads. */
+  async moveToFirst(): Promise<void> {
+    const { topic, log } = this.kit;
+    const units = { dataSource: this.dataSource, contracts: ledger, clock: systemClock, onCommitted() {} };
+    const options = { group: this.group, topics: [topic], units, log, consumer: () => undefined };
+    await new ServiceGroup(options).move({ topic }, { to: 'first' }, BY_TEST);
   }
 
   /** Resolves when all that is in the topic now has been read. */

@@ -85,15 +85,23 @@ describe.each([onPostgres, onKafka])('over $name', ({ name, open, makeAnew }) =>
     }
   });
 
-  where('a topic that was deleted is rebuilt: every event once, in the order of its key', async () => {
+  where('E10: a topic that was deleted is rebuilt: new groups see all, old ones skip it', async () => {
     await make();
-    await kit.publish(ACCOUNTS, [1, 2, 3, 4]);
+    await kit.publish(ACCOUNTS, [1, 2, 3]);
+    const old = await kit.reader('old');
+    await old.start();
+    await old.caughtUp();
+    await old.stop();
+    await kit.publish(ACCOUNTS, [4]);
     await makeAnew(kit);
     await kit.replayed({});
-    const reader = await kit.reader('new');
-    await reader.start();
-    await reader.caughtUp();
-    expect(await reader.applied()).toEqual(order([1, 2, 3, 4]));
+    const fresh = await kit.reader('new');
+    await old.moveToFirst();
+    for (const reader of [fresh, old]) {
+      await reader.start();
+      await reader.caughtUp();
+      expect(await reader.applied()).toEqual(order([1, 2, 3, 4]));
+    }
   });
 
   where('a record keeps its id, sequence, time and headers, and names its replay', async () => {
@@ -273,6 +281,46 @@ describe('a job', () => {
       state: 'failed',
       error: expect.stringMatching(/position 1 .*too large/),
     });
+  });
+
+  it('E8: a stop of its service costs nothing: the next replica goes on where it was', async () => {
+    kit = await ReplayKit.make('replay_stop');
+    await kit.publish(ACCOUNTS, [1, 2, 3]);
+    const { id } = await kit.start({});
+    const second = Promise.withResolvers<void>();
+    let appends = 0;
+    const log = withAppend(kit.outbox.log, async (records) => {
+      if (++appends > 1) second.resolve();
+      if (appends > 1) throw new TransientError('the log is away');
+      return kit.outbox.log.append(records);
+    });
+    const stopping = kit.runner({ log, pageRows: 5, saveEveryMs: 0 });
+    stopping.start();
+    await second.promise;
+    await stopping.stop(1);
+    expect(await kit.job(id)).toMatchObject({ state: 'running', position: 5n });
+    await kit.runner({ pageRows: 5 }).runOnce();
+    expect(await kit.job(id)).toMatchObject({ state: 'done', published: 15, error: undefined });
+    expect(await kit.labelled(id)).toHaveLength(15);
+  });
+
+  it('E9: does not keep the relay from publishing, however long its own append takes', async () => {
+    kit = await ReplayKit.make('replay_beside');
+    await kit.publish(ACCOUNTS, [1]);
+    const { id } = await kit.start({});
+    const [begun, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const log = withAppend(kit.outbox.log, async (records) => {
+      begun.resolve();
+      await go.promise;
+      return kit.outbox.log.append(records);
+    });
+    const running = kit.runner({ log }).runOnce();
+    await begun.promise;
+    await kit.publish(ACCOUNTS, [2]);
+    expect(await kit.outbox.published()).toHaveLength(10);
+    go.resolve();
+    await running;
+    expect(await kit.job(id)).toMatchObject({ state: 'done', published: 5 });
   });
 
   it('E9: keeps its rate', async () => {
