@@ -26,7 +26,8 @@ export class LettersFullError extends TransientError {
     super(
       `${whose} ${cap.letters} letters, as many as its ${cap.of} may have: ${placesOf(partitions)} ` +
         'stand still with all keys until there is room. Mend what fails, then ' +
-        '`npm run aura -- dead-letters redrive`, or give events up with `npm run aura -- dead-letters discard`',
+        '`npm run aura -- dead-letters redrive`; or give events up with ' +
+        '`npm run aura -- dead-letters discard`',
     );
   }
 }
