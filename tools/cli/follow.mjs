@@ -37,14 +37,15 @@ export async function follow({ client, output, signal }, started, more) {
     return EXIT.fine;
   }
   output.document({ service, ...more, job });
-  if (job.state === 'done') shown?.done(words(job));
+  if (job.state === 'done') shown?.done(`replay ${job.id} is done: ${job.published} of ${job.selected}`);
   else shown?.failed(`replay ${job.id} ${job.state}${job.error ? `: ${job.error}` : ''}`);
   return job.state === 'done' ? EXIT.fine : EXIT.failed;
 }
 
-function words({ id, published, selected }) {
+/** Short enough for a line of 80 characters. */
+function words({ published, selected }) {
   const share = selected === 0 ? 1 : Math.min(1, published / selected);
   const full = Math.round(share * BAR);
   const bar = `${'█'.repeat(full)}${'░'.repeat(BAR - full)}`;
-  return `replay ${id} ${bar} ${published} of ${selected}`;
+  return `replaying ${bar} ${published} of ${selected}`;
 }

@@ -162,7 +162,7 @@ describe('a replay at the command line', () => {
     expect(dry).toMatchObject({ service: 'shop', dryRun: true, count: { records: 3, notPublished: 0 } });
     expect(await json(['replay', 'list'])).toMatchObject({ services: [{ jobs: [] }] });
     const run = await aura([...replay, ...why]);
-    expect([run.code, run.err]).toEqual([0, expect.stringMatching(/✔ replay \S+ █+ 3 of 3/)]);
+    expect([run.code, run.err]).toEqual([0, expect.stringMatching(/✔ replay \S+ is done: 3 of 3/)]);
     const jobs = await replays();
     expect(jobs).toEqual([expect.objectContaining({ state: 'done', published: 3, by: 'anna' })]);
     expect((await aura(['replay', 'show', jobs[0]?.id ?? ''])).out).toContain('3 of 3');
@@ -199,7 +199,9 @@ describe('a group at the command line', () => {
     ]);
     await settled('not ready', async () => {
       const { status, json: problem } = await ask(`${url}/health/ready`);
-      return status === 503 && problem.detail?.includes('a bad deploy');
+      return (
+        status === 503 && problem.detail?.includes('by anna: a bad deploy; `npm run aura -- groups resume`')
+      );
     });
     await place('paused', 1);
     expect((await aura(['groups', 'resume', ...why])).out).toBe('shop is resumed.\n');

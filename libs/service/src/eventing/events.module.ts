@@ -98,9 +98,19 @@ export class EventsHealth implements OnModuleInit {
     this.health.add('consumer', async () => {
       const consumer = this.host.eventing.status().consumer;
       if (!consumer) return 'nothing to consume';
-      const [stalled] = consumer.stalledPartitions;
-      if (stalled)
-        throw new Error(`${stalled.topic}/${stalled.partition} stands still: ${stalled.error.message}`);
+      const { paused, stalledPartitions } = consumer;
+      if (paused) {
+        const { since, by, reason } = paused;
+        const words = `the group is paused since ${since.toISOString()} by ${by}: ${reason}`;
+        throw new Error(`${words}; \`npm run aura -- groups resume\` lets it go on`);
+      }
+      const [stalled, ...others] = stalledPartitions;
+      if (stalled) {
+        const more = others.length > 0 ? ` (and ${others.length} other partitions)` : '';
+        throw new Error(
+          `${stalled.topic}/${stalled.partition} stands still: ${stalled.error.message}${more}`,
+        );
+      }
       if (!consumer.running) throw consumer.lastError ?? new Error('it has not joined its group yet');
       return `${consumer.assigned.length} partitions`;
     });
