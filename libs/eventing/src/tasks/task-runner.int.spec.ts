@@ -271,7 +271,7 @@ it('T4: a stop does not wait for a handler that ignores it; another takes over a
   expect([await effects(), attempts]).toEqual([['next'], [1]]);
 });
 
-it('T4: what was given up and fails later neither counts nor takes the task from its next owner', async () => {
+it('T4: what was given up and fails later neither counts nor takes the task from anybody', async () => {
   await schedule('work');
   const [started, end] = [gate(), gate()];
   const late = runner([
