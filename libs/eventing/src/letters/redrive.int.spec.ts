@@ -4,7 +4,7 @@ import { TerminalError, TransientError } from '@aura/platform';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { consumerFixture, ledgerService, type ConsumerFixture } from '../../test/consumer-fixture.js';
 import { at, HandDrivenLog } from '../../test/hand-driven-log.js';
-import { letterFixture, type LetterFixture } from '../../test/letter-fixture.js';
+import { AT_ONCE, letterFixture, type LetterFixture } from '../../test/letter-fixture.js';
 import type { ServiceFixture } from '../../test/service-fixture.js';
 import { deletePause, insertPause } from '../consumer/group-pause.js';
 import type { EventHandler } from '../consumer/handlers.js';
@@ -38,7 +38,7 @@ function noting(): EventHandler {
 }
 
 async function deliver(records: readonly LogRecord[], handlers = [noting()]): Promise<void> {
-  const consumer = service.consumer(log.port, handlers);
+  const consumer = service.consumer(log.port, handlers, { letters: AT_ONCE });
   await consumer.start();
   await log.assign(service.events.topic, 0);
   await log.deliver(records);
@@ -251,7 +251,10 @@ it('R7: while the group is paused no attempt is made and none burns; then the ke
   broken.clear();
   const { group } = service.events;
   await insertPause(service.pool, group, 'a rebuild', 'ada');
-  for (let i = 0; i < 3; i++) await letters.redriver([noting()]).runOnce();
+  for (let i = 0; i < 3; i++) {
+    await service.pool.query('update aura.task set due_at = now()');
+    await letters.redriver([noting()]).runOnce();
+  }
   expect(await service.ledger()).toEqual([]);
   expect(await letters.parked()).toMatchObject([{ attempts: 1, state: 'retrying' }]);
   expect(await tasks()).toHaveLength(1);

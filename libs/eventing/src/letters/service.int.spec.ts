@@ -8,59 +8,60 @@ import { Handlers } from '../consumer/handlers.js';
 import { Eventing } from '../eventing.js';
 import { REQUEST } from '../unit-of-work/work.js';
 
-it('a running service tries parked keys by itself, and brings a dead one through after a deploy', async () => {
+/** A program of the service; `fails`: what it can't do yet. */
+async function start(url: string, applied: string[], fails: (note: string, times: number) => void) {
+  let times = 0;
+  const log = postgresLog({ url });
+  const dataSource = new DataSource({ type: 'postgres', url, installExtensions: false });
+  await dataSource.initialize();
+  const eventing = new Eventing({
+    service: 'ledger',
+    dataSource,
+    databaseUrl: url,
+    log,
+    registry: new MemoryRegistry(),
+    contracts: ledger,
+    logger: silentLogger,
+    createTopics: { partitions: 1 },
+    letters: { initialBackoffMs: 10, maxBackoffMs: 50 },
+  });
+  await eventing.prepare();
+  await eventing.run([]);
+  await eventing.consume(
+    new Handlers([
+      {
+        mode: 'each',
+        type: Entry,
+        name: 'Ledger.note',
+        async handle(event, work) {
+          const { account, note } = event.payload as { account: string; note: string };
+          fails(note, ++times);
+          await work.manager.query('select 1');
+          work.afterCommit(() => applied.push(`${account}:${note}`));
+        },
+      },
+    ]),
+  );
+  const stop = async (): Promise<void> => {
+    await eventing.stopConsuming();
+    await eventing.stopTasks();
+    await eventing.stopPublishing();
+    await log.close();
+    await dataSource.destroy();
+  };
+  return { eventing, stop };
+}
+
+const raise = (eventing: Eventing, account: string, ...notes: string[]) =>
+  eventing.units.run(async (work) => {
+    for (const note of notes) work.raise(Entry.of({ account, serial: 0n, note }));
+    await Promise.resolve();
+  }, REQUEST);
+
+it('a running service tries parked keys by itself, and a dead one after a deploy', async () => {
   const database = await testDatabase('letters');
   const applied: string[] = [];
-  /** What the program of a deploy can't do yet. */
-  const start = async (fails: (note: string, times: number) => void) => {
-    let times = 0;
-    const log = postgresLog({ url: database.url });
-    const dataSource = new DataSource({ type: 'postgres', url: database.url, installExtensions: false });
-    await dataSource.initialize();
-    const eventing = new Eventing({
-      service: 'ledger',
-      dataSource,
-      databaseUrl: database.url,
-      log,
-      registry: new MemoryRegistry(),
-      contracts: ledger,
-      logger: silentLogger,
-      createTopics: { partitions: 1 },
-      letters: { initialBackoffMs: 10, maxBackoffMs: 50 },
-    });
-    await eventing.prepare();
-    await eventing.run([]);
-    await eventing.consume(
-      new Handlers([
-        {
-          mode: 'each',
-          type: Entry,
-          name: 'Ledger.note',
-          async handle(event, work) {
-            const { account, note } = event.payload as { account: string; note: string };
-            fails(note, ++times);
-            await work.manager.query('select 1');
-            work.afterCommit(() => applied.push(`${account}:${note}`));
-          },
-        },
-      ]),
-    );
-    const stop = async (): Promise<void> => {
-      await eventing.stopConsuming();
-      await eventing.stopTasks();
-      await eventing.stopPublishing();
-      await log.close();
-      await dataSource.destroy();
-    };
-    return { eventing, stop };
-  };
-  const raise = (eventing: Eventing, account: string, ...notes: string[]) =>
-    eventing.units.run(async (work) => {
-      for (const note of notes) work.raise(Entry.of({ account, serial: 0n, note }));
-      await Promise.resolve();
-    }, REQUEST);
-
-  const before = await start((note, times) => {
+  const before = await start(database.url, applied, (note, times) => {
     if (note === 'never') throw new TerminalError('this program can’t');
     if (times < 4) throw new Error('for now');
   });
@@ -72,7 +73,7 @@ it('a running service tries parked keys by itself, and brings a dead one through
   expect(dead).toMatchObject({ key: 'b', error: { name: 'TerminalError' } });
   await before.stop();
 
-  const after = await start(() => undefined);
+  const after = await start(database.url, applied, () => undefined);
   const change = { reason: 'deployed', by: 'ada', dryRun: false };
   expect((await after.eventing.operations.letters.redrive({ state: 'dead' }, change)).keys).toBe(1);
   await settled('all came through', () => applied.length === 4);
