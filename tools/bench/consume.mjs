@@ -1,4 +1,4 @@
-// From the log into the service's tables: inbox, one row per event, offset; what waits in the log at the start.
+// From the log into the service's tables: inbox, one row per event, offset.
 import { rowOf, Tally } from './figures.mjs';
 import { fillLog, ground, mib, reachableBytes, recordOf, until } from './ground.mjs';
 
@@ -52,7 +52,7 @@ async function consumeLong(servers, { long, heapAt }, say) {
   }
 }
 
-/** A consumer takes all `total` events. Timed from its first unit to the last commit; checked in its tables. */
+/** A consumer takes `total` events: timed from its first unit to its last commit, checked in its tables. */
 async function consumeAll(on, mode, total, heapAt) {
   const { libs, log, service, contracts, registry, type, name } = on;
   const group = `${name}_${mode}`;

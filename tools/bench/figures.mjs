@@ -10,7 +10,7 @@ export function median(values) {
 /** The value that a part `p` (0 to 1) of `values` does not exceed; null of none. */
 export function percentile(values, p) {
   if (values.length === 0) return null;
-  const sorted = Float64Array.from(values).sort();
+  const sorted = Float64Array.from(values).toSorted();
   return sorted[Math.max(0, Math.ceil(p * sorted.length) - 1)];
 }
 
@@ -43,8 +43,9 @@ export function rowOf(name, runs, more = {}) {
 }
 
 /** To four digits: no figure here is more certain. */
+const round = (value) => Number(value.toPrecision(4));
+
 function spread(field, values) {
-  const round = (value) => Number(value.toPrecision(4));
   if (values.includes(null)) return { [field]: null };
   return {
     [field]: round(median(values)),

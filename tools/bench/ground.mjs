@@ -1,6 +1,6 @@
 // What every bench of the event path stands on: databases, a log, one small event type, rows and records.
 import { randomBytes } from 'node:crypto';
-import pg from 'pg';
+import { Client } from 'pg';
 import { libraries, packageOf } from './libraries.mjs';
 
 const PARTITIONS = 12;
@@ -40,7 +40,7 @@ export const registryOf = (type) => ({
 export async function makeDatabase(adminUrl) {
   const name = `bench_${randomBytes(6).toString('hex')}`;
   const admin = async (sql) => {
-    const client = new pg.Client({ connectionString: adminUrl });
+    const client = new Client({ connectionString: adminUrl });
     await client.connect();
     await client.query(sql).finally(() => client.end());
   };

@@ -1,6 +1,6 @@
 // From the commit in one service to the commit in another: two processes, 50 events a second.
 import { randomBytes } from 'node:crypto';
-import pg from 'pg';
+import { Client } from 'pg';
 import { rowOf, Tally } from './figures.mjs';
 import { entryType, makeLog, makeService, openLog, until } from './ground.mjs';
 import { libraries } from './libraries.mjs';
@@ -68,7 +68,7 @@ async function run(a, b, databaseUrl, { from, count }) {
 }
 
 async function wrong(databaseUrl, from, count) {
-  const client = new pg.Client({ connectionString: databaseUrl });
+  const client = new Client({ connectionString: databaseUrl });
   await client.connect();
   try {
     const { rows } = await client.query(

@@ -1,7 +1,7 @@
 // What a service costs that has nothing to do: a process with outbox, relay, consumer and tasks.
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
+import { Client } from 'pg';
 import { countingProxy } from './counting-proxy.mjs';
 import { rowOf } from './figures.mjs';
 import { entryType, makeLog, makeService, openLog, until } from './ground.mjs';
@@ -49,7 +49,7 @@ export async function benchIdle({ servers, runs, quick, say }) {
       say(`${watchMs / 1_000} s of nothing, run ${run} of ${runs}`);
       windows.push(await watch(service, proxies, servers.adminUrl, databases, watchMs));
     }
-    return rows(windows);
+    return rowsOf(windows);
   } finally {
     await service?.stop();
     await Promise.all(proxies.map((proxy) => proxy.close()));
@@ -57,6 +57,8 @@ export async function benchIdle({ servers, runs, quick, say }) {
     await made.drop();
   }
 }
+
+const sum = (values) => values.reduce((total, value) => total + value, 0);
 
 async function watch(service, proxies, adminUrl, databases, watchMs) {
   const look = async () => ({
@@ -69,7 +71,6 @@ async function watch(service, proxies, adminUrl, databases, watchMs) {
   await sleep(watchMs);
   const after = await look();
   const seconds = (after.atMs - before.atMs) / 1_000;
-  const sum = (values) => values.reduce((total, value) => total + value, 0);
   const micros = after.cpu.user + after.cpu.system - before.cpu.user - before.cpu.system;
   return {
     queries: (sum(after.queries) - sum(before.queries)) / seconds,
@@ -80,7 +81,7 @@ async function watch(service, proxies, adminUrl, databases, watchMs) {
 
 /** From another database, so that the question does not count itself. */
 async function commitsOf(adminUrl, databases) {
-  const client = new pg.Client({ connectionString: adminUrl });
+  const client = new Client({ connectionString: adminUrl });
   await client.connect();
   try {
     const { rows } = await client.query(
@@ -93,7 +94,7 @@ async function commitsOf(adminUrl, databases) {
   }
 }
 
-function rows(windows) {
+function rowsOf(windows) {
   const row = (name, field) =>
     rowOf(
       { system: 'aura', case: name, concurrency: 1 },

@@ -1,19 +1,22 @@
 // What a bench says in the end. Pure.
 import { table } from '../eval/print.mjs';
 
+const cell = (value) =>
+  value === null || value === undefined ? '' : value.toLocaleString('en', { maximumSignificantDigits: 4 });
+
+const range = (row, field) =>
+  row[`${field}Min`] === row[`${field}Max`]
+    ? ''
+    : `${cell(row[`${field}Min`])} to ${cell(row[`${field}Max`])}`;
+
+const heap = ({ heapMiBFirst: first, heapMiBLast: last }) =>
+  first === undefined ? '' : `${cell(first)} -> ${cell(last)}`;
+
 /** One line of JSON, or a table for people. */
 export function printed(result, json) {
   if (json) return JSON.stringify(result);
   const { bench, log, machine, rows } = result;
-  const cell = (value) =>
-    value === null || value === undefined ? '' : value.toLocaleString('en', { maximumSignificantDigits: 4 });
-  const range = (row, field) =>
-    row[`${field}Min`] === row[`${field}Max`]
-      ? ''
-      : `${cell(row[`${field}Min`])} to ${cell(row[`${field}Max`])}`;
   const head = ['system', 'case', 'per second', 'spread', 'p50 ms', 'p99 ms', 'failed', 'heap MiB'];
-  const heap = ({ heapMiBFirst: first, heapMiBLast: last }) =>
-    first === undefined ? '' : `${cell(first)} -> ${cell(last)}`;
   const lines = rows.map((row) => [
     row.system,
     row.case,

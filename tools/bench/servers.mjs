@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, loadavg, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
+import { Client } from 'pg';
 import { startTestKafka } from '../infra/kafka.mjs';
 import { startPostgres } from '../start/postgres.mjs';
 
@@ -59,7 +59,7 @@ export async function machine(adminUrl) {
     node: process.version,
   };
   if (adminUrl === undefined) return hardware;
-  const client = new pg.Client({ connectionString: adminUrl });
+  const client = new Client({ connectionString: adminUrl });
   await client.connect();
   try {
     const setting = async (name) => (await client.query(`show ${name}`)).rows[0][name];

@@ -81,12 +81,14 @@ const TOLD = {
   },
 };
 
-process.on('message', async ({ id, what, ...how }) => {
+async function answer({ id, what, ...how }) {
   try {
     process.send({ id, answer: await TOLD[what](how) });
   } catch (error) {
     process.send({ id, error: String(error?.stack ?? error) });
   }
   if (what === 'stop') process.disconnect();
-});
+}
+
+process.on('message', (asked) => void answer(asked));
 process.send({ id: 0 });
