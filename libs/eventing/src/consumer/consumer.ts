@@ -114,8 +114,8 @@ export interface ConsumerStatus {
  * Applies the events of a service's topics, through its handlers.
  *
  * Guarantees: E3 (once per group), E5, E6, E7, E8; order per key (E2). Limits: what is read of the log
- * before it has to wait is bounded by `limits`; a failed event's attempts are not repeated by itself yet:
- * it waits in sight (`listParked`).
+ * before it has to wait is bounded by `limits`; an event that fails waits with its
+ * key, and is tried again apart from it (letters/redrive.ts).
  */
 export class Consumer {
   readonly #ownership = new Ownership();
