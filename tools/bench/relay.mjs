@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { rowOf, Tally } from './figures.mjs';
 import { fillOutbox, ground, mib, reachableBytes, recordOf, until } from './ground.mjs';
 
-const FULL = { rows: 100_000, older: 1_000_000, heapAt: 100_000, peerRows: 1_000 };
+const FULL = { rows: 60_000, older: 1_000_000, heapAt: 100_000, peerRows: 1_000 };
 const QUICK = { rows: 5_000, older: 20_000, heapAt: 5_000, peerRows: 100 };
 const BATCH = 500;
 
