@@ -151,7 +151,7 @@ export function recordOf({ libs, type, contracts, name }, n) {
   return { topic: type.topic, key: keyOf(n), value: libs.frame(1, body), headers };
 }
 
-/** Resolves when `reached()` holds; rejects where nothing has changed for a minute. */
+/** True when `reached()` holds; false where nothing has changed for a minute: what is missing was lost. */
 export async function until(reached, progressed) {
   let last = progressed();
   let sinceMs = performance.now();
@@ -162,6 +162,12 @@ export async function until(reached, progressed) {
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
   return true;
+}
+
+/** Resolves when the services of a bench are ready; rejects where they are not within a minute. */
+export async function joined(ready) {
+  if (!(await until(ready, () => 0)))
+    throw new Error('the services have no partitions, or no relay leads, after a minute');
 }
 
 /** Bytes that are reachable now. */

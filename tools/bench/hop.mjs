@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
 import { rowOf, Tally } from './figures.mjs';
-import { entryType, makeLog, makeService, openLog, until } from './ground.mjs';
+import { entryType, joined, makeLog, makeService, openLog, until } from './ground.mjs';
 import { libraries } from './libraries.mjs';
 import { startService } from './service-process.mjs';
 
@@ -28,9 +28,8 @@ export async function benchHop({ servers, runs, quick, say }) {
     );
     const [a, b] = services;
     say('the group joins');
-    await until(
+    await joined(
       async () => (await b.ask('status')).assigned === PARTITIONS && (await a.ask('status')).leads,
-      Date.now,
     );
     await run(a, b, to.url, { from: 0, count: size.warm });
     const done = [];

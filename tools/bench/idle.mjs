@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { countingProxy } from './counting-proxy.mjs';
 import { rowOf } from './figures.mjs';
-import { entryType, makeLog, makeService, openLog, until } from './ground.mjs';
+import { entryType, joined, makeLog, makeService, openLog } from './ground.mjs';
 import { libraries } from './libraries.mjs';
 import { startService } from './service-process.mjs';
 
@@ -39,10 +39,10 @@ export async function benchIdle({ servers, runs, quick, say }) {
       log: made.database ? { url: proxies[1].url } : made.settings,
     });
     say('the group joins');
-    await until(async () => {
+    await joined(async () => {
       const { assigned, leads } = await service.ask('status');
       return assigned === PARTITIONS && leads;
-    }, Date.now);
+    });
     await sleep(settleMs); // Postgres counts what a session did up to 10 s later
     const windows = [];
     for (let run = 1; run <= runs; run++) {
