@@ -38,7 +38,7 @@ export class HandDrivenLog {
 
   /** For `ConsumerOptions.log`. */
   get port(): EventLog {
-    const used: Pick<EventLog, 'kind' | 'subscribe' | 'bounds' | 'scan'> = {
+    const used: Pick<EventLog, 'kind' | 'subscribe' | 'bounds' | 'scan' | 'groupOffsets'> = {
       kind: 'postgres',
       subscribe: (options) => {
         this.#options = options;

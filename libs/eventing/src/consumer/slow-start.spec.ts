@@ -3,13 +3,7 @@ import { expect, it } from 'vitest';
 import { grown, sizeAt, slowStart } from './slow-start.js';
 
 /** One process: goes through records from `at` to the end, unless a unit holds the deadly one. */
-function life(
-  at: bigint,
-  end: bigint,
-  deadly: bigint,
-  startedUntil: bigint | undefined,
-  suspectUntil: bigint,
-) {
+function life(at: bigint, end: bigint, deadly: bigint, startedUntil?: bigint) {
   let slow = slowStart(at, end, startedUntil);
   while (slow && at < end) {
     const until = at + BigInt(sizeAt(slow, at)) < end ? at + BigInt(sizeAt(slow, at)) : end;
