@@ -186,6 +186,8 @@ export interface Position extends TopicPartition {
 export interface Batch extends TopicPartition {
   /** In offset order, without gaps but those of compaction or transactions; never empty. */
   readonly records: readonly LogRecord[];
+  /** The offset that the next record got when these were fetched: how far behind they are. */
+  readonly end?: bigint;
 }
 
 export interface SubscribeOptions {

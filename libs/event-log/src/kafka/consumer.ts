@@ -185,7 +185,7 @@ export class KafkaSubscription implements Subscription, MemberEvents {
       () => payload.heartbeat(),
       () => {
         const { promise, resolve } = Promise.withResolvers<void>();
-        this.#intake.add(at, records, resolve);
+        this.#intake.add(at, records, resolve, BigInt(batch.highWatermark));
         this.#startUnits();
         return promise;
       },

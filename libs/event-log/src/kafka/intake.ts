@@ -3,6 +3,8 @@ import { partitionKey } from './fence.js';
 
 interface Lot extends TopicPartition {
   records: readonly LogRecord[];
+  /** Of the partition, when these were fetched. */
+  readonly end: bigint | undefined;
   /** Called once, when nothing of the lot is left: handled, or dropped. */
   readonly done: () => void;
 }
@@ -31,10 +33,10 @@ export class Intake {
    * A partition has one lot at a time: kafkajs fetches it again only when its batch is done. An older one is
    * dropped.
    */
-  add(partition: TopicPartition, records: readonly LogRecord[], done: () => void): void {
+  add(partition: TopicPartition, records: readonly LogRecord[], done: () => void, end?: bigint): void {
     this.drop(partition);
     if (records.length === 0) done();
-    else this.#lots.set(partitionKey(partition), { ...partition, records, done });
+    else this.#lots.set(partitionKey(partition), { ...partition, records, done, end });
   }
 
   take({ maxRecords, maxBytes }: IntakeLimits): Batch[] {
@@ -53,8 +55,10 @@ export class Intake {
           records += 1;
           bytes += size;
         }
-    return lots.flatMap(({ topic, partition, records: all }, i) =>
-      taken[i] ? [{ topic, partition, records: all.slice(0, taken[i]) }] : [],
+    return lots.flatMap(({ topic, partition, records: all, end }, i) =>
+      taken[i]
+        ? [{ topic, partition, records: all.slice(0, taken[i]), ...(end === undefined ? {} : { end }) }]
+        : [],
     );
   }
 

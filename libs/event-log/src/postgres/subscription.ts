@@ -318,7 +318,7 @@ export class PostgresSubscription implements Subscription, Sleeper {
       this.#guard(() => this.options.onPartitionError(named(held), error));
       return [];
     }
-    return found.records.length > 0 ? [{ ...named(held), records: found.records }] : [];
+    return found.records.length > 0 ? [{ ...named(held), records: found.records, end: found.end }] : [];
   }
 
   /** One unit. True if a partition moved. */

@@ -63,6 +63,7 @@ export class Arrivals {
     signal: AbortSignal,
   ): Promise<readonly Position[]> {
     const { ownership } = this.options;
+    ownership.fetched(batches);
     const cut = batches.map((batch) => this.#cut(batch));
     const call: Call = { epochs, progress: new Progress(cut), signal };
     const isSlow = (batch: Batch): boolean => ownership.slowStartOf(batch) !== undefined;

@@ -152,6 +152,24 @@ describe.each(testLogs())('the consumer over $kind', ({ open }) => {
     expect(consumer.status().stalledPartitions).toEqual([]);
   });
 
+  it('knows how far behind it is, without asking', async () => {
+    const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const waiting = service.events.noting(({ n }) => gates[n < 6 ? 0 : 1]?.promise);
+    await publish(numbered(6, ['a', 'b', 'c']));
+    const consumer = service.consumer(log, [waiting]);
+    const behind = (): number => consumer.status().lags.reduce((sum, { records }) => sum + records, 0);
+    await consumer.start();
+    await settled('it is behind by all', () => behind() === 6);
+    gates[0]?.resolve();
+    await caughtUp();
+    await settled('it has none left', () => behind() === 0);
+    await publish(numbered(30, ['a', 'b', 'c']).slice(6));
+    await settled('it is behind again', () => behind() > 0);
+    gates[1]?.resolve();
+    await caughtUp();
+    await settled('it has none left', () => behind() === 0);
+  });
+
   it('gives its partitions back in good order: released, with their offsets', async () => {
     await publish(numbered(6, ['a', 'b', 'c']));
     const consumer = service.consumer(log, [service.events.noting()]);

@@ -104,7 +104,7 @@ export interface ConsumerStatus {
   readonly paused: GroupPause | undefined;
   /** What is read again because the database went back (E10). */
   readonly rereading: readonly RereadPartition[];
-  /** As far as it is known without asking the log. */
+  /** As of the last delivery: nobody asks the log for it. */
   readonly lags: readonly PartitionLag[];
   /** Of the last failed unit, until one goes through. */
   readonly lastError: Error | undefined;

@@ -35,7 +35,7 @@ export function consumerMetrics(
     if (n > 0) events.add(n, { ...attributes, outcome });
   };
   const lag = meter.createObservableGauge('aura.consumer.lag', {
-    description: 'Records of a partition that this group has not passed, as of the last delivery',
+    description: 'Records of a partition that its group has not passed; of one that stands still, as of then',
   });
   const stalled = meter.createObservableGauge('aura.consumer.stalled', {
     description: 'Assigned partitions that stand still',

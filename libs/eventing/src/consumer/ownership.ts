@@ -1,4 +1,4 @@
-import type { TopicPartition } from '@aura/event-log';
+import type { Batch, TopicPartition } from '@aura/event-log';
 import { kindOf } from '@aura/platform';
 import { StaleOwnerError, type OwnedPosition } from './offsets.js';
 import { grown, type SlowStart } from './slow-start.js';
@@ -104,6 +104,14 @@ export class Ownership {
 
   unsaved(): OwnedPosition[] {
     return [...this.#owned.values()].filter((o) => o.reached > o.saved && !o.stalled).map(positionOf);
+  }
+
+  /** Where the log ended when these were fetched. */
+  fetched(batches: readonly Batch[]): void {
+    for (const { topic, partition, end } of batches) {
+      const owned = this.#owned.get(keyOf({ topic, partition }));
+      if (owned && end !== undefined) owned.end = end;
+    }
   }
 
   /** Undefined where nothing is to be feared. */
