@@ -81,7 +81,7 @@ export async function stopKafka({ dir }) {
   return endAll(home, state, 'SIGTERM');
 }
 
-/** Kills one broker of a folder (SIGKILL), as a crash would; `startKafka` with the same `dir` brings it back. */
+/** Kills one broker of a folder (SIGKILL), as a crash would; `startKafka` with its `dir` brings it back. */
 export async function killBroker({ dir, id }) {
   const home = resolve(dir);
   const node = readState(home)?.nodes.find((known) => known.id === id);

@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { atOnce, writeRecordsAtOnce } from './record-encoding.js';
 
 interface Encoded {
+  readonly buf: Buffer;
   readonly buffer: Buffer;
 }
 type Encode = (record: object) => Encoded;

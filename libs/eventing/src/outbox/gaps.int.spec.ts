@@ -46,7 +46,7 @@ async function readOf(session: Queryable, first: number, last: number) {
   };
 }
 
-it(`H25: a bulk insert of ${ROLLED_BACK} rows that was rolled back is one gap, read by the index`, async () => {
+it(`H25: ${ROLLED_BACK} rows that were rolled back at once are one gap, read by the index`, async () => {
   const writer = await kit.database.client();
   await writer.query('begin');
   await writer.query(

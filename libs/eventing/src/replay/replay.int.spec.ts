@@ -186,6 +186,8 @@ describe('which events', () => {
 
   it('E9: a page reads by the index of each day, whatever the planner thinks of it', async () => {
     kit = await ReplayKit.make('replay_plan');
+    await kit.publish(ACCOUNTS, [1]);
+    await kit.outbox.pool.query('analyze aura.outbox'); // so small that by itself it would be scanned
     const types = 'bigint, bigint, timestamptz, timestamptz, text, text, text, text, int, bigint';
     const rows = await withOutboxReader(kit.outbox.pool, async (client) => {
       await client.query(`prepare page (${types}) as ${PAGE.text}`);
