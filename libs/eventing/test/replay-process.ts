@@ -19,6 +19,8 @@ export interface ReplayReport {
   readonly events: number;
   readonly seconds: number;
   readonly perSecond: number;
+  /** Of this process: what is left of it on a machine that does something else. */
+  readonly cpuSeconds: number;
   readonly countSeconds: number;
   readonly appends: number;
   /** Bytes that are reachable, each time another quarter had been published. */
@@ -96,8 +98,10 @@ const registry = new MemoryRegistry();
 const tasks = replayTasks({ pool, log: watched, registry, units, source: 'ledger', logger: silentLogger });
 const runner = new TaskRunner({ handlers: [tasks], units, pool, logger: silentLogger });
 const begunMs = performance.now();
+const cpu = process.cpuUsage();
 await runner.runOnce();
 const took = seconds(begunMs);
+const { user, system } = process.cpuUsage(cpu);
 const job = await replay.find(id);
 if (job?.state !== 'done' || job.published !== wanted)
   throw new Error(`not done: ${JSON.stringify(job?.state)}`);
@@ -106,6 +110,7 @@ const report: ReplayReport = {
   events: wanted,
   seconds: took,
   perSecond: Math.round(wanted / took),
+  cpuSeconds: (user + system) / 1e6,
   countSeconds,
   appends,
   heap,

@@ -71,7 +71,7 @@ export const PAGE = statement(
     order by position`,
 );
 
-const COUNT = statement(
+export const COUNT = statement(
   'replay_count',
   `${UNSETTLED}
    select count(*) filter (where settled)::int as records,
