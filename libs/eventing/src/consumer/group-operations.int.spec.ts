@@ -131,14 +131,20 @@ describe.each(testLogs())('a group and its operator over $kind', ({ open }) => {
     await settled('applied again', async () => (await fixture.ledger()).length === 6);
   });
 
-  it.each<[string, { topic?: string; partition?: number }, MoveTarget]>([
+  it.each<[string, { partition?: number }, MoveTarget]>([
     ['an offset behind the end', {}, { to: 'offset', offset: 99n }],
     ['a partition that is not there', { partition: 7 }, { to: 'end' }],
-    ['a topic that it does not read', { topic: 'others.events' }, { to: 'end' }],
   ])('%s is refused for good, and nothing is changed', async (_, where, target) => {
     const before = await rows();
     await expect(groups.move({ topic, ...where }, target, change)).rejects.toBeInstanceOf(TerminalError);
     expect(await rows()).toEqual(before);
+    expect(await notes()).toEqual([]);
+  });
+
+  it('a topic that it does not read is refused, though it is there: nobody would ever be there', async () => {
+    const other = `${topic}.others`;
+    await log.createTopics([{ name: other, partitions: 1 }]);
+    await expect(groups.move({ topic: other }, { to: 'end' }, change)).rejects.toBeInstanceOf(TerminalError);
     expect(await notes()).toEqual([]);
   });
 
