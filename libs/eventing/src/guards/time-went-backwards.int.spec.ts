@@ -70,6 +70,9 @@ async function mendTopic(one: Relay): Promise<void> {
     await one.runOnce();
     return one.status().lastError?.message.includes('Republishing') === true;
   });
+  const before = await inTopic();
+  for (let round = 0; round < 4; round++) await one.runOnce();
+  expect(await inTopic()).toEqual(before); // what is new waits for what was lost
   await kit.runner().runOnce();
   await goesOn(one);
 }
@@ -233,6 +236,25 @@ describe('E10 over the Postgres log', () => {
     await mendTopic(one);
     const found = await inTopic();
     expect(found).toEqual(expect.arrayContaining(['a:1', '(a:2)', '(a:3)', 'a:4']));
+  });
+
+  it('H4: a restored database that has handed out every forgotten position again: ids tell', async () => {
+    await make(losingPostgres);
+    backup = await backupOf(kit.outbox.database.url);
+    await raise('a1');
+    const first = relay();
+    await first.runOnce();
+    await first.stop();
+    const [forgotten] = await kit.outbox.published();
+    await backup.restore();
+    await raise('a2');
+    const raisedAt = forgotten?.headers[HEADER.time];
+    await kit.outbox.pool.query('update aura.outbox set raised_at = $1', [raisedAt]);
+    const second = relay();
+    await expectStopped(second, 'database-went-back');
+    await mend('database-went-back');
+    await goesOn(second);
+    expect(await inTopic()).toEqual(['a:1', 'a:1']);
   });
 
   it('E10: both at once: the database restored and the topic truncated', async () => {
