@@ -22,7 +22,7 @@ const raiseOnKeys = (count: number): Promise<void> =>
 async function killLeader(): Promise<void> {
   const admin = await kit.database.client();
   await admin.query(
-    `select pg_terminate_backend(pid) from pg_stat_activity
+    `select pg_terminate_backend(pid, 5000) from pg_stat_activity
       where datname = current_database() and application_name = 'aura relay'`,
   );
 }
