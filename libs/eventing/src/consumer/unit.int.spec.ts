@@ -85,6 +85,26 @@ it('starts a new group at the first record kept, later where its rows say', asyn
   expect([...(await added.assign(service.events.topic, 4))]).toEqual([[4, 0n]]);
 });
 
+it('E10: a place outside of the log is not even tried: its partition stands still', async () => {
+  const first = new HandDrivenLog([0, 1, 2].map((partition) => ({ partition, first: 0n, end: 9n })));
+  await service.consumer(first.port, [service.events.noting()]).start();
+  await first.assign(service.events.topic, 0);
+  await service.pool.query('update aura.consumer_offset set next_offset = 5 * (partition + 1)');
+  const later = new HandDrivenLog([
+    { partition: 0, first: 6n, end: 9n }, // stands at 5
+    { partition: 1, first: 0n, end: 10n }, // at 10
+    { partition: 2, first: 0n, end: 14n }, // at 15
+  ]);
+  const consumer = service.consumer(later.port, [service.events.noting()]);
+  await consumer.start();
+  expect([...(await later.assign(service.events.topic, 0, 1, 2))]).toEqual([[1, 10n]]);
+  const [behind, beyond] = consumer.status().stalledPartitions;
+  expect([behind?.error.message, beyond?.error.message]).toEqual([
+    expect.stringContaining('retention has passed it'),
+    expect.stringContaining('the log lost its tail'),
+  ]);
+});
+
 const LOCK_STOCK = statement(
   'spec_unit_lock_stock',
   'select 1 from stock where sku = any($1::text[]) order by sku for update',
