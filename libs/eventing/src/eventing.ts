@@ -180,29 +180,14 @@ export class Eventing {
    * tried again, and seen in `status`.
    */
   async consume(handlers: Handlers): Promise<void> {
-    const { service, log, registry, contracts, logger, limits, letters, inboxRetentionDays } = this.options;
-    this.#redrives = redriveTasks(
-      new Redrive({
-        group: service,
-        log,
-        registry,
-        contracts,
-        handlers,
-        units: this.units.context,
-        logger,
-        metrics: this.#letterMetrics,
-        limits: letters,
-      }),
-    );
+    const { service: group, log, registry, contracts, logger } = this.options;
+    const { limits, letters, inboxRetentionDays } = this.options;
+    const reading = { group, log, registry, contracts, handlers, units: this.units.context, logger };
+    const redrive = new Redrive({ ...reading, metrics: this.#letterMetrics, limits: letters });
+    this.#redrives = redriveTasks(redrive);
     this.#tasks?.add(this.#redrives);
     this.#consumer = new Consumer({
-      group: service,
-      log,
-      registry,
-      contracts,
-      handlers,
-      units: this.units.context,
-      logger,
+      ...reading,
       ...(limits ? { limits } : {}),
       ...(letters ? { letters } : {}),
       onParked: () => this.#letterMetrics.changed(),

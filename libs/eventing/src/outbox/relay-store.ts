@@ -150,10 +150,9 @@ export interface OutboxRead {
   readonly pid: number;
 }
 
-interface ReadColumns {
-  xmin: string;
-  pid: number;
-  position: string | null;
+/** A row of the outbox as Postgres gives it. */
+export interface RowColumns {
+  position: string;
   event_id: string;
   topic: string;
   key: string;
@@ -164,6 +163,9 @@ interface ReadColumns {
   raised_at: Date;
   bytes: number;
 }
+
+/** The snapshot, with a row or without one. */
+type ReadColumns = { xmin: string; pid: number } & (RowColumns | { position: null; bytes: number });
 
 export async function readOutbox(
   db: Queryable,
@@ -181,15 +183,15 @@ export async function readOutbox(
   ]);
   const [first] = found;
   if (!first) throw new InvariantError('the outbox read gave no snapshot');
-  const rows = found.flatMap((row) => (row.position === null ? [] : [toRow(row, row.position)]));
+  const rows = found.flatMap((row) => (row.position === null ? [] : [toRow(row)]));
   const bytes = rows.reduce((sum, row) => sum + row.bytes, 0);
   const cut = rows.length >= limits.rows || bytes >= limits.bytes;
   return { rows, xmin: BigInt(first.xmin), cut, pid: first.pid };
 }
 
-function toRow(row: ReadColumns, position: string): RelayRow {
+export function toRow(row: RowColumns): RelayRow {
   return {
-    position: BigInt(position),
+    position: BigInt(row.position),
     eventId: row.event_id,
     topic: row.topic,
     key: row.key,

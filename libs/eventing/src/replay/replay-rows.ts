@@ -11,7 +11,7 @@
  */
 import { run, statement, withClient, type Queryable } from '@aura/platform';
 import type { Pool, PoolClient } from 'pg';
-import type { RelayRow } from '../outbox/relay-store.js';
+import { toRow, type RelayRow, type RowColumns } from '../outbox/relay-store.js';
 import type { ReplaySelection } from '../operations/operations.js';
 
 /** Positions of one statement: past `after`, up to `through`. */
@@ -140,19 +140,6 @@ export async function extentOf(db: Queryable): Promise<{ first: bigint; last: bi
   return { first: BigInt(row?.first ?? 1), last: BigInt(row?.last ?? 0) };
 }
 
-export interface PageColumns {
-  position: string;
-  event_id: string;
-  topic: string;
-  key: string;
-  type: string;
-  schema_fingerprint: Buffer;
-  body: Buffer;
-  headers: Record<string, string>;
-  raised_at: Date;
-  bytes: number;
-}
-
 /** W1, W2. Partitions are not looked at. */
 export async function readPage(
   db: Queryable,
@@ -161,19 +148,7 @@ export async function readPage(
   limits: { readonly rows: number; readonly bytes: number },
 ): Promise<RelayRow[]> {
   const values = [...valuesOf(selection, window), limits.rows, limits.bytes];
-  const rows = await run<PageColumns & Record<string, unknown>>(db, PAGE, values);
-  return rows.map((row) => ({
-    position: BigInt(row.position),
-    eventId: row.event_id,
-    topic: row.topic,
-    key: row.key,
-    type: row.type,
-    fingerprint: row.schema_fingerprint.toString('hex'),
-    body: row.body,
-    headers: row.headers,
-    raisedAt: row.raised_at,
-    bytes: row.bytes,
-  }));
+  return (await run<RowColumns & Record<string, unknown>>(db, PAGE, values)).map(toRow);
 }
 
 /** W1, W2. `wanted`: which keys count, where only some do. */
