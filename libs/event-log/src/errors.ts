@@ -4,7 +4,9 @@ import type { Position } from './event-log.js';
 /** A topic that the log does not have. */
 export class UnknownTopicError extends TerminalError {
   constructor(readonly topic: string) {
-    super(`topic ${topic} does not exist: create it (aura topics apply), or correct its name`);
+    super(
+      `topic ${topic} does not exist: its service makes it (\`npm run aura -- topics apply\`), or correct its name`,
+    );
   }
 }
 
@@ -21,7 +23,8 @@ export class PositionOutOfRangeError extends InvariantError {
       `${position.topic}/${position.partition} has offsets ${bounds.first} to ${bounds.end}, ` +
         `but this reader stands at ${position.offset}: ` +
         (position.offset < bounds.first
-          ? 'retention has passed it; replay the range from the publisher’s outbox'
+          ? 'retention has passed it; ask its publisher for the range ' +
+            `(\`npm run aura -- replay outbox --topic ${position.topic}\`)`
           : 'the log lost its tail or is another log; ' +
             'compare it with the publisher’s outbox before moving the group'),
     );

@@ -51,7 +51,7 @@ export interface EventingOptions {
   readonly clock?: Clock;
   /**
    * Makes its own topic and those it reads, where they are missing: for demos and tests. Default: operators
-   * make them.
+   * make them (`npm run aura -- topics apply`).
    */
   readonly createTopics?: { readonly partitions: number };
   readonly limits?: ConsumerLimits;

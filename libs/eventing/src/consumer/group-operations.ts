@@ -100,7 +100,9 @@ export class ServiceGroup implements GroupOperations {
     const { group } = this.options;
     return this.#change(change, async ({ client }) => {
       if (!(await insertPause(client, group, change.reason, change.by)))
-        throw new ConflictError(`group ${group} is paused already: groups list says by whom and why`);
+        throw new ConflictError(
+          `group ${group} is paused already: \`npm run aura -- groups list\` says by whom and why`,
+        );
       await raiseEpochs(client, group);
       await noteOperation(client, 'groups pause', { group }, change);
     });

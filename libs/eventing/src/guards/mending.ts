@@ -112,10 +112,12 @@ async function mendTopic(
   change: Change,
 ): Promise<string> {
   if (missing.length > 0)
-    throw new ConflictError(`${missing.join(', ')} is missing: make it first (\`topics apply\`), then mend`);
+    throw new ConflictError(
+      `${missing.join(', ')} is missing: make it first (\`npm run aura -- topics apply\`), then mend`,
+    );
   if (running.length > 0)
     throw new ConflictError(
-      `it is being republished by ${running.join(', ')}: \`replay list\` shows how far`,
+      `it is being republished by ${running.join(', ')}: \`npm run aura -- replay list\` shows how far`,
     );
   const done: string[] = [];
   const kept = await firstKept(client);

@@ -128,7 +128,7 @@ describe.each(LOGS)('E10 over %s', (_, open) => {
     const second = relay();
     await expectStopped(second, 'topic-behind');
     expect(second.status().lastError?.message).toContain(
-      `replay outbox --topic ${losing.topic} --from-position 1`,
+      `npm run aura -- replay outbox --topic ${losing.topic} --from-position 1`,
     );
     expect(await inTopic()).toEqual([]);
     expect(await mend('topic-behind', DRY)).toMatch(/would republish 4 records/);

@@ -217,7 +217,7 @@ function behindWords({ losses, missing }: Extract<TimeFinding, { code: 'topic-be
   const topics = [...new Set(losses.map((loss) => loss.topic))];
   const replays = topics.map((topic) => {
     const from = firstPosition(losses.filter((loss) => loss.topic === topic));
-    return `\`replay outbox --topic ${topic} --from-position ${from}\``;
+    return `\`npm run aura -- replay outbox --topic ${topic} --from-position ${from}\``;
   });
   const gone = missing.length > 0 ? ` ${missing.join(', ')} is gone as a whole: make it first.` : '';
   return (

@@ -139,7 +139,9 @@ export class OutboxReplay implements ReplayOperations {
     if (topic === undefined) return undefined;
     const [described] = await log.describe([topic]);
     if (!described)
-      throw new BadSelectionError(`topic ${topic} is not there: make it first, with topics apply`);
+      throw new BadSelectionError(
+        `topic ${topic} is not there: make it first (\`npm run aura -- topics apply\`)`,
+      );
     if (!partitions) return undefined;
     const missing = partitions.filter((partition) => partition >= described.partitions);
     if (missing.length > 0)

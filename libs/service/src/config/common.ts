@@ -34,7 +34,9 @@ export const COMMON_SETTINGS = {
     .describe('Partitions of a topic that this service makes. A topic that is there keeps its own.'),
   createTopics: flag()
     .default(false)
-    .describe('Whether missing topics are made at start; in production `aura topics apply` makes them.'),
+    .describe(
+      'Whether missing topics are made at start; in production `npm run aura -- topics apply` makes them.',
+    ),
   outboxRetentionDays: integer(1, 36_500)
     .optional()
     .describe(
