@@ -9,7 +9,7 @@ import { generate } from '../../tools/codegen/generate.mjs';
 
 const workspace = fileURLToPath(new URL('../..', import.meta.url));
 
-function moved(fields: object[] = [], more: object = {}): object {
+function moved(fields: object[] = [], more: object = {}) {
   return {
     type: 'record',
     name: 'Moved',
@@ -25,9 +25,10 @@ const withDefault = { name: 'count', type: 'int', default: 0 };
 describe('codegen', () => {
   let folder: string;
   beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'aura-codegen-'));
+    folder = join(mkdtempSync(join(tmpdir(), 'aura-codegen-')), 'schemas');
+    mkdirSync(folder);
   });
-  afterEach(() => rmSync(folder, { recursive: true }));
+  afterEach(() => rmSync(dirname(folder), { recursive: true }));
 
   function write(file: string, content: object | string): void {
     mkdirSync(dirname(join(folder, file)), { recursive: true });
@@ -64,6 +65,36 @@ describe('codegen', () => {
     expect(said).toContain(
       'schemas/src/generated/stock-keeping.ts is stale: run npx nx run @aura/schemas:codegen',
     );
+  });
+
+  it('an event of any service goes into the lib of sagas, and has no topic of its own', async () => {
+    write('aura/Asked.v1.avsc', { ...moved(), name: 'Asked', namespace: 'aura' });
+    expect(await run()).toBe('');
+    const protocol = readFileSync(join(folder, '../libs/saga/src/generated/protocol.ts'), 'utf8');
+    expect(protocol).toContain('export const Asked: SharedEvent<Asked>');
+    expect(protocol).not.toContain('service:');
+    expect(readFileSync(join(folder, 'src/index.ts'), 'utf8')).not.toContain('export *');
+  });
+
+  it('a branch says its kind, its owner, who may ask, and the revisions that it can read', async () => {
+    const { 'aura.key': _, ...schema } = moved();
+    const branch = { ...schema, 'aura.branch': 'reservable', 'aura.coordinators': ['checkout'] };
+    write('stock-keeping/Moved.v1.avsc', branch);
+    write('stock-keeping/Moved.v2.avsc', { ...branch, fields: [...branch.fields, withDefault] });
+    expect(await run()).toBe('');
+    expect(generated()).toContain('BranchType<Moved, MovedInput>');
+    expect(generated()).toMatch(/earlier: \[\s*\{/);
+  });
+
+  it.each([
+    ['an unknown kind', { 'aura.branch': 'maybe' }, 'is "maybe", not one of reservable'],
+    ['nobody who may ask', { 'aura.coordinators': [] }, '"aura.coordinators" is missing'],
+    ['a key', { 'aura.key': 'id' }, 'a branch has no "aura.key"'],
+  ])('a branch with %s is refused', async (_, wrong, said) => {
+    const { 'aura.key': _key, ...schema } = moved();
+    const branch = { ...schema, 'aura.branch': 'pivot', 'aura.coordinators': ['checkout'], ...wrong };
+    write('stock-keeping/Moved.v1.avsc', branch);
+    expect(await run()).toContain(said);
   });
 
   it('takes away what no schema asks for any more', async () => {

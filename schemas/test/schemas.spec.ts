@@ -1,11 +1,12 @@
-import { Contracts, type EventType, type NewEvent } from '@aura/contracts';
+import { AvroCodec, Contracts, type BranchType, type EventType, type NewEvent } from '@aura/contracts';
 import { describe, expect, it } from 'vitest';
 import * as schemas from '../src/index.js';
 import { PhotoAnalysed, PhotoAnalysisFailed, PhotoAnalysisStarted, PhotoReceived } from '../src/index.js';
 
 const photoId = '0199b0c5-1234-7abc-8def-000000000001';
 const at = new Date('2026-11-24T20:15:00.123Z');
-const types: EventType[] = Object.values(schemas);
+const types: EventType[] = Object.values(schemas).filter((token) => 'topic' in token);
+const branches: BranchType[] = Object.values(schemas).filter((token) => 'coordinators' in token);
 
 const EXAMPLES: NewEvent[] = [
   PhotoReceived.of({
@@ -53,4 +54,14 @@ describe('every event type of the system', () => {
       new Set(types.map((type) => type.name)),
     );
   });
+});
+
+describe('every branch of sagas', () => {
+  it.each(branches.map((branch) => [branch.name, branch] as const))(
+    '%s has an input that compiles',
+    (_, branch) => {
+      expect(new AvroCodec(branch.name, branch.schema).fingerprint).toBe(branch.fingerprint);
+      expect(branch.coordinators).not.toContain(branch.service);
+    },
+  );
 });

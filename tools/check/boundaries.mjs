@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { CLONE, importsOf, readSource, report, sourcePaths } from './sources.mjs';
 import { isSpec, workspace } from './workspace.mjs';
 
-const LIBS = ['platform', 'contracts', 'event-log', 'eventing', 'service'];
+const LIBS = ['platform', 'contracts', 'event-log', 'eventing', 'saga', 'service'];
 const left = (scope) => LIBS.slice(0, LIBS.indexOf(scope)).map((name) => `lib:${name}`);
 
 /** Kind of a project -> kinds that it may import. A new kind of project needs a line here, and an ADR. */

@@ -6,7 +6,7 @@ import { join, posix } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CLONE, importsOf, parse } from './sources.mjs';
 
-const LIBS = ['platform', 'contracts', 'event-log', 'eventing', 'service'];
+const LIBS = ['platform', 'contracts', 'event-log', 'eventing', 'saga', 'service'];
 /** What an application has as well: two copies in one process would not know each other's classes. */
 const SHARED = /^(pg|typeorm|zod|rxjs|reflect-metadata|@nestjs\/.*|@opentelemetry\/api)$/;
 

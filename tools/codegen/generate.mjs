@@ -1,10 +1,10 @@
 // What codegen.mjs does, as one function that its spec can call.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as prettier from 'prettier';
 import { readSchemaFiles } from './schema-files.mjs';
-import { eventSource } from './typescript.mjs';
+import { eventSource, SHARED } from './typescript.mjs';
 
 export const CURE = 'npx nx run @aura/schemas:codegen';
 const HEADER = `// Generated from schemas/ by tools/codegen. Change the schema instead, then: ${CURE}\n`;
@@ -75,6 +75,19 @@ function releaseProblems(files, released, contracts) {
   });
 }
 
+/** The wire contract of sagas is the lib's own; seen from the folder `schemas`. */
+const PROTOCOL = '../libs/saga/src/generated/protocol.ts';
+
+function importsOf(tokens) {
+  const used = [
+    ['defineEvent', 'EventType'],
+    ['defineBranch', 'BranchType'],
+    ['defineSharedEvent', 'SharedEvent'],
+  ].filter(([make]) => tokens.some((token) => token.includes(`= ${make}<`)));
+  const names = used.flatMap(([make, type]) => [make, `type ${type}`]);
+  return `import { ${names.join(', ')} } from '@aura/contracts';`;
+}
+
 /** Path -> content of everything that this tool owns. */
 async function sources(folder, files) {
   const config = await prettier.resolveConfig(fileURLToPath(import.meta.url));
@@ -86,10 +99,14 @@ async function sources(folder, files) {
     const newest = files.filter(
       (f) => f.service === service && !files.some((g) => g.event === f.event && g.version > f.version),
     );
-    const imports = "import { defineEvent, type EventType } from '@aura/contracts';";
-    await put(`src/generated/${service}.ts`, [HEADER + imports, ...newest.map(eventSource)].join('\n\n'));
+    const earlier = ({ event, version }) =>
+      files.filter((f) => f.event === event && f.version < version).map(({ schema }) => schema);
+    const tokens = newest.map((file) => eventSource(file, earlier(file)));
+    const path = service === SHARED ? PROTOCOL : `src/generated/${service}.ts`;
+    await put(path, [HEADER + importsOf(tokens), ...tokens].join('\n\n'));
   }
-  const index = services.map((service) => `export * from './generated/${service}.js';`);
+  const own = services.filter((service) => service !== SHARED);
+  const index = own.map((service) => `export * from './generated/${service}.js';`);
   await put('src/index.ts', HEADER + (index.length > 0 ? index.join('\n') : 'export {};'));
   return outputs;
 }
@@ -99,14 +116,16 @@ function staleProblems(folder, outputs) {
     ([path, content]) => !existsSync(path) || readFileSync(path, 'utf8') !== content,
   );
   return [...stale.map(([path]) => path), ...leftovers(folder, outputs)].map((path) => {
-    const shown = path.slice(folder.length + 1).replaceAll('\\', '/');
-    return `schemas/${shown} is stale: run ${CURE} and commit what it writes`;
+    const shown = relative(dirname(folder), path).replaceAll('\\', '/');
+    return `${shown} is stale: run ${CURE} and commit what it writes`;
   });
 }
 
 function write(folder, outputs) {
-  mkdirSync(join(folder, 'src/generated'), { recursive: true });
-  for (const [path, content] of outputs) writeFileSync(path, content);
+  for (const [path, content] of outputs) {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, content);
+  }
   for (const path of leftovers(folder, outputs)) rmSync(path);
 }
 

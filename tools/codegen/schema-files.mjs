@@ -54,7 +54,7 @@ function ownProblems({ file, service, event, schema }) {
   const problems = [];
   const say = (text) => problems.push(`${file}: ${text}`);
   if (schema.type !== 'record' || !Array.isArray(schema.fields)) {
-    say('an event is a record with fields');
+    say('an event, or the input of a branch, is a record with fields');
     return problems;
   }
   if (schema.name !== event) say(`name is ${JSON.stringify(schema.name)}, the file says ${event}`);
@@ -62,6 +62,7 @@ function ownProblems({ file, service, event, schema }) {
     say(`namespace is ${JSON.stringify(schema.namespace)}, the folder asks for "${namespaceOf(service)}"`);
   if (typeof schema.doc !== 'string' || schema.doc.trim() === '')
     say('doc is missing: say what has happened');
+  if (schema['aura.branch'] !== undefined) return [...problems, ...branchProblems({ file, schema })];
   const key = schema['aura.key'];
   const field = schema.fields.find(({ name }) => name === key);
   if (key === undefined) say('"aura.key" is missing: it names the field that order is kept by');
@@ -69,6 +70,24 @@ function ownProblems({ file, service, event, schema }) {
   else if (!isKeyType(field.type))
     say(`field ${key} is the key: it has to be ${KEY_TYPES.join(', ')}, not ${JSON.stringify(field.type)}`);
   else if ('default' in field) say(`field ${key} is the key: it is required, so it has no default`);
+  return problems;
+}
+
+const BRANCH_KINDS = ['reservable', 'external', 'compensatable', 'retriable', 'pivot'];
+
+/** The contract of a branch has no key, its saga's id is that; it says who may ask for it. */
+function branchProblems({ file, schema }) {
+  const problems = [];
+  const { 'aura.branch': kind, 'aura.coordinators': coordinators } = schema;
+  if (!BRANCH_KINDS.includes(kind))
+    problems.push(`${file}: "aura.branch" is ${JSON.stringify(kind)}, not one of ${BRANCH_KINDS.join(', ')}`);
+  const named = Array.isArray(coordinators) && coordinators.every((name) => typeof name === 'string' && name);
+  if (!named || coordinators.length === 0)
+    problems.push(
+      `${file}: "aura.coordinators" is missing: the services whose sagas may ask for this branch`,
+    );
+  if (schema['aura.key'] !== undefined)
+    problems.push(`${file}: a branch has no "aura.key": its key is its saga's id`);
   return problems;
 }
 

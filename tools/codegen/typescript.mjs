@@ -21,11 +21,15 @@ const LOGICAL = {
 };
 const LOGICAL_DOC = { date: 'YYYY-MM-DD', uuid: 'UUID', decimal: 'Decimal' };
 
+/** The folder of the events that any service may publish: `SharedEvent`s. */
+export const SHARED = 'aura';
+
 /**
  * @param {{ event: string, service: string, version: number, schema: any }} file the newest revision
+ * @param {any[]} earlier the schemas of its older revisions
  * @returns {string} TypeScript, not yet formatted
  */
-export function eventSource({ event, service, version, schema }) {
+export function eventSource({ event, service, version, schema }, earlier) {
   const names = new Map();
   collectNames(schema, schema.namespace ?? '', event, names);
   const out = [];
@@ -37,10 +41,26 @@ export function eventSource({ event, service, version, schema }) {
   }
   const input = hasDefaults(schema, schema.namespace ?? '', names) ? `${event}Input` : event;
   const generics = input === event ? event : `${event}, ${input}`;
-  const definition = { service, version, keyField: schema['aura.key'], schema };
-  out.push(`/** ${text(schema.doc)} Key: \`${schema['aura.key']}\`. Newest revision: ${version}. */
-export const ${event}: EventType<${generics}> = defineEvent<${generics}>(${JSON.stringify(definition)});`);
+  const { doc, type, make, definition } = tokenOf({ service, version, schema }, earlier);
+  out.push(`/** ${text(schema.doc)} ${doc} Newest revision: ${version}. */
+export const ${event}: ${type}<${generics}> = ${make}<${generics}>(${JSON.stringify(definition)});`);
   return out.join('\n\n');
+}
+
+/** What a schema's file stands for: a branch of sagas, an event of any service, or an event of one. */
+function tokenOf({ service, version, schema }, earlier) {
+  const kind = schema['aura.branch'];
+  if (kind !== undefined) {
+    const coordinators = schema['aura.coordinators'];
+    const doc = `A branch (${kind}), for sagas of ${coordinators.join(', ')}.`;
+    const definition = { service, kind, coordinators, version, schema, earlier };
+    return { doc, type: 'BranchType', make: 'defineBranch', definition };
+  }
+  const keyField = schema['aura.key'];
+  const doc = `Key: \`${keyField}\`.`;
+  const definition = { version, keyField, schema };
+  if (service === SHARED) return { doc, type: 'SharedEvent', make: 'defineSharedEvent', definition };
+  return { doc, type: 'EventType', make: 'defineEvent', definition: { service, ...definition } };
 }
 
 /** Named types by full name, in the order of the schema. */

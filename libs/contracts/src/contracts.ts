@@ -61,7 +61,8 @@ interface Contract {
 export class Contracts {
   readonly #byName = new Map<string, Contract>();
   readonly #published = new Set<string>();
-  readonly #subscribed = new Map<string, EventType>();
+  /** By name: the topics that it is read from, several for a `SharedEvent`. */
+  readonly #subscribed = new Map<string, Set<string>>();
   readonly #maxBytes: number;
 
   /** Throws `InvariantError` when two different tokens have one name, and when a schema does not compile. */
@@ -69,22 +70,20 @@ export class Contracts {
     this.#maxBytes = maxBytes;
     for (const type of [...publishes, ...subscribes]) this.#add(type);
     for (const type of publishes) this.#published.add(type.name);
-    for (const type of subscribes) this.#subscribed.set(type.name, type);
+    for (const type of subscribes) {
+      const topics = this.#subscribed.get(type.name) ?? new Set<string>();
+      this.#subscribed.set(type.name, topics.add(type.topic));
+    }
   }
 
   /** Topics of the subscribed types, sorted. */
   get topics(): readonly string[] {
-    return [...new Set([...this.#subscribed.values()].map((type) => type.topic))].toSorted();
+    return [...new Set([...this.#subscribed.values()].flatMap((topics) => [...topics]))].toSorted();
   }
 
   /** Full names of the subscribed types, sorted. */
   get subscriptions(): readonly string[] {
     return [...this.#subscribed.keys()].toSorted();
-  }
-
-  /** The subscribed type of this full name; undefined: skip the event and count it. */
-  subscription(name: string): EventType | undefined {
-    return this.#subscribed.get(name);
   }
 
   /** The schemas that this program may write, to be stored before its first event. */

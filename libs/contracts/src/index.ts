@@ -1,5 +1,12 @@
 export { AvroCodec, schemaProblem, type BodyReader } from './avro.js';
 export {
+  BRANCH_KINDS,
+  defineBranch,
+  type BranchDefinition,
+  type BranchKind,
+  type BranchType,
+} from './branch.js';
+export {
   compatibilityProblems,
   readingProblems,
   revisionProblems,
@@ -21,6 +28,7 @@ export { derivedId, isUuidV7, timeOf, type Derivation } from './event-id.js';
 export { canonicalForm, fingerprintOf } from './fingerprint.js';
 export { frame, unframe } from './framing.js';
 export { cloudEventHeaders, parseEventHeaders, type EventHeaders, type PublishedEvent } from './headers.js';
+export { defineSharedEvent, type SharedEvent } from './shared-event.js';
 export type { SchemaRegistry } from './registry.js';
 export { ConfluentRegistry, type ConfluentRegistryOptions } from './registry/confluent.js';
 export { PostgresRegistry, type PostgresRegistryOptions } from './registry/postgres.js';

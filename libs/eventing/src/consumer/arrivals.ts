@@ -21,7 +21,7 @@ import type { MassPause } from './mass-pause.js';
 import type { ConsumerMetrics } from './metrics.js';
 import { noteStart, StaleOwnerError, takeBackStart, type OwnedPosition } from './offsets.js';
 import { keyOf, type Ownership } from './ownership.js';
-import { readRecords, refuseUnread } from './reading.js';
+import { readRecords, refuseUnread, SchemaAwayError } from './reading.js';
 import { EndedProcessError, sizeAt, type NotedStart } from './slow-start.js';
 import { transact } from './transact.js';
 
@@ -93,7 +93,7 @@ export class Arrivals {
     const skipped: LogRecord[] = [];
     for (const { records } of batches)
       for (const record of records) {
-        const takers = handlers.of(record.headers[HEADER.type] ?? '');
+        const takers = handlers.of(record.headers[HEADER.type] ?? '', record.topic);
         (takers.length > 0 ? wanted : skipped).push(record);
       }
     progress.finish(skipped);
@@ -112,7 +112,8 @@ export class Arrivals {
     );
     for (const { record, error } of waiting.values()) {
       options.onOutcome(error);
-      if (error instanceof Error) options.onStandstill(error, [ownedUnder(record, call.epochs)]);
+      if (error instanceof Error)
+        options.onStandstill(new SchemaAwayError(record, error), [ownedUnder(record, call.epochs)]);
     }
   }
 

@@ -23,7 +23,7 @@ const event = (key: string, of: string, id: string, topic = 't'): EventEnvelope 
   ({ key, type: of, id, topic }) as EventEnvelope;
 const plan = (handlers: EventHandler[], events: EventEnvelope[]): Call[] => {
   const known = new Handlers(handlers);
-  return planCalls(events, (name) => known.of(name));
+  return planCalls(events, (event) => known.of(event.type, event.topic));
 };
 const eventsOf = (call: Call): readonly EventEnvelope[] => ('events' in call ? call.events : [call.event]);
 const shown = (calls: Call[]): string[] =>
@@ -102,9 +102,9 @@ it('H18: the locks of all handlers are merged, sorted, one statement each', () =
     each('h3', 'B', { statement: stock, keysOf: () => [] }),
   ]);
   const events = [event('z', 'A', '1'), event('b', 'A', '2'), event('b', 'B', '3')];
-  expect(planLocks(events, (name) => handlers.of(name))).toEqual([
+  expect(planLocks(events, ({ type: name, topic }) => handlers.of(name, topic))).toEqual([
     { statement: price, keys: ['b', 'shared', 'z'] },
     { statement: stock, keys: ['b', 'shared', 'z'] },
   ]);
-  expect(planLocks([event('b', 'B', '3')], (name) => handlers.of(name))).toEqual([]);
+  expect(planLocks([event('b', 'B', '3')], ({ type: name, topic }) => handlers.of(name, topic))).toEqual([]);
 });

@@ -3,8 +3,8 @@
  *
  * C1 by key, arrival order within a key: two replicas that lock rows named after keys meet in the same
  *    order (H18);
- * C2 a set handler gets events of as many keys as stand at one of its type, and no event of another type of
- *    the same key stands between two of a run.
+ * C2 a set handler gets events of as many keys as stand at one of its types, and no event that others take,
+ *    of the same key, stands between two of a run.
  */
 import type { EventEnvelope } from '@aura/contracts';
 import type { Statement } from '@aura/platform';
@@ -15,21 +15,24 @@ export type Call =
   | { readonly handler: EachHandler; readonly event: EventEnvelope }
   | { readonly handler: SetHandler; readonly events: readonly EventEnvelope[] };
 
-type HandlersOf = (type: string) => readonly EventHandler[];
+type HandlersOf = (event: EventEnvelope) => readonly EventHandler[];
 
 /** `events` in arrival order. Every handler of every event is called once with it. */
 export function planCalls(events: readonly EventEnvelope[], handlersOf: HandlersOf): Call[] {
   const waiting = lanesOf(events);
   const calls: Call[] = [];
-  const takesSets = (type: string): boolean => handlersOf(type).some((handler) => handler.mode === 'set');
+  const takesSets = (event: EventEnvelope): boolean =>
+    handlersOf(event).some((handler) => handler.mode === 'set');
   while (waiting.some((lane) => lane.length > 0)) {
     for (const lane of waiting)
-      for (let head = lane[0]; head && !takesSets(head.type); head = lane[0])
-        calls.push(...callsOf(handlersOf(head.type), lane.splice(0, 1)));
-    const type = waiting.find((lane) => lane.length > 0)?.[0]?.type;
-    if (type === undefined) break;
-    const run = waiting.flatMap((lane) => lane.splice(0, lengthOfHead(lane, type)));
-    calls.push(...callsOf(handlersOf(type), run));
+      for (let head = lane[0]; head && !takesSets(head); head = lane[0])
+        calls.push(...callsOf(handlersOf(head), lane.splice(0, 1)));
+    const head = waiting.find((lane) => lane.length > 0)?.[0];
+    if (!head) break;
+    const takers = handlersOf(head);
+    const alike = (event: EventEnvelope): boolean => same(handlersOf(event), takers);
+    const run = waiting.flatMap((lane) => lane.splice(0, lengthOfHead(lane, alike)));
+    calls.push(...callsOf(takers, run));
   }
   return calls;
 }
@@ -44,7 +47,7 @@ export function planLocks(
 ): { statement: Statement; keys: string[] }[] {
   const wanted = new Map<string, { statement: Statement; keys: Set<string> }>();
   for (const event of events)
-    for (const { locks } of handlersOf(event.type)) {
+    for (const { locks } of handlersOf(event)) {
       if (!locks) continue;
       const known = wanted.get(locks.statement.name) ?? { statement: locks.statement, keys: new Set() };
       for (const key of locks.keysOf(event)) known.keys.add(key);
@@ -68,9 +71,14 @@ function lanesOf(events: readonly EventEnvelope[]): EventEnvelope[][] {
   );
 }
 
-function lengthOfHead(lane: readonly EventEnvelope[], type: string): number {
-  const end = lane.findIndex((event) => event.type !== type);
+function lengthOfHead(lane: readonly EventEnvelope[], alike: (event: EventEnvelope) => boolean): number {
+  const end = lane.findIndex((event) => !alike(event));
   return end === -1 ? lane.length : end;
+}
+
+function same(some: readonly EventHandler[], others: readonly EventHandler[]): boolean {
+  if (some === others) return true;
+  return some.length === others.length && some.every((handler, index) => handler === others[index]);
 }
 
 function callsOf(handlers: readonly EventHandler[], events: readonly EventEnvelope[]): Call[] {

@@ -14,6 +14,11 @@ export interface RowLocks {
 
 interface HandlerBase {
   readonly type: EventType;
+  /**
+   * More types that it takes: the same event of other publishers (`SharedEvent`), or events that belong in one
+   * set. A set handler of several types gets them as one run.
+   */
+  readonly also?: readonly EventType[];
   /** For people: `<class>.<method>`. Unique in the service. */
   readonly name: string;
   readonly locks?: RowLocks;
@@ -26,8 +31,8 @@ export interface EachHandler extends HandlerBase {
 }
 
 /**
- * Takes many events of its type at once, for set-based SQL: a run keeps each key's order, and no event of
- * another type of the same key stands between two of a run. Names the cause of what it raises
+ * Takes many events of its types at once, for set-based SQL: a run keeps each key's order, and no event that
+ * others take, of the same key, stands between two of a run. Names the cause of what it raises
  * (`RaiseOptions.cause`).
  */
 export interface SetHandler extends HandlerBase {
@@ -37,11 +42,18 @@ export interface SetHandler extends HandlerBase {
 
 export type EventHandler = EachHandler | SetHandler;
 
+interface Taken {
+  readonly type: EventType;
+  readonly handlers: EventHandler[];
+}
+
 /**
- * The handlers of one service, by event type. Several for one type run in the order in which they were given.
+ * The handlers of one service, by event type and by the topic of its publisher: a record of that type on
+ * another topic is nobody's (H28). Several for one type run in the order in which they were given.
  */
 export class Handlers {
-  readonly #byType = new Map<string, EventHandler[]>();
+  /** By type and topic. */
+  readonly #taken = new Map<string, Taken>();
 
   constructor(handlers: readonly EventHandler[]) {
     const names = new Set<string>();
@@ -49,25 +61,42 @@ export class Handlers {
       if (names.has(handler.name))
         throw new InvariantError(`two event handlers are called ${handler.name}: rename one`);
       names.add(handler.name);
-      const known = this.#byType.get(handler.type.name);
-      if (known) known.push(handler);
-      else this.#byType.set(handler.type.name, [handler]);
+      for (const type of [handler.type, ...(handler.also ?? [])]) {
+        const known = this.#taken.get(placeOf(type.name, type.topic));
+        if (known) known.handlers.push(handler);
+        else this.#taken.set(placeOf(type.name, type.topic), { type, handlers: [handler] });
+      }
     }
   }
 
-  /** Empty for a type that this service does not subscribe to. */
-  of(typeName: string): readonly EventHandler[] {
-    return this.#byType.get(typeName) ?? [];
+  /** Empty for a type that this service does not take from this topic. */
+  of(typeName: string, topic: string): readonly EventHandler[] {
+    return this.#taken.get(placeOf(typeName, topic))?.handlers ?? NONE;
+  }
+
+  /** The token of a type that is taken from this topic. */
+  typeOf(typeName: string, topic: string): EventType | undefined {
+    return this.#taken.get(placeOf(typeName, topic))?.type;
   }
 
   /** Full names of the event types that have a handler, sorted. */
   types(): string[] {
-    return [...this.#byType.keys()].toSorted();
+    return [...new Set([...this.#taken.values()].map(({ type }) => type.name))].toSorted();
   }
 
   /** The topics to subscribe to, sorted. */
   topics(): string[] {
-    const topics = [...this.#byType.values()].map(([first]) => (first as EventHandler).type.topic);
-    return [...new Set(topics)].toSorted();
+    return [...new Set([...this.#taken.values()].map(({ type }) => type.topic))].toSorted();
+  }
+
+  /** These, and then those of `more`. */
+  with(more: readonly EventHandler[]): Handlers {
+    const all = new Set([...this.#taken.values()].flatMap(({ handlers }) => handlers));
+    return new Handlers([...all, ...more]);
   }
 }
+
+const NONE: readonly EventHandler[] = [];
+
+/** A topic has no space in it. */
+const placeOf = (typeName: string, topic: string): string => `${topic} ${typeName}`;

@@ -29,7 +29,7 @@ export async function handleAll(
   group: string,
   batch: Span,
 ): Promise<void> {
-  const handlersOf = (type: string) => handlers.of(type);
+  const handlersOf = (event: EventEnvelope) => handlers.of(event.type, event.topic);
   for (const { statement, keys } of planLocks(events, handlersOf)) await run(unit.client, statement, [keys]);
   for (const call of planCalls(events, handlersOf)) await makeCall(unit, call, group, batch);
 }

@@ -1,6 +1,6 @@
 import { parseEventHeaders, type Contracts, type EventEnvelope, type SchemaRegistry } from '@aura/contracts';
 import type { LogRecord } from '@aura/event-log';
-import { InvariantError, kindOf, TerminalError } from '@aura/platform';
+import { InvariantError, kindOf, TerminalError, TransientError } from '@aura/platform';
 import { isStorableKey, laneKey, MAX_KEY_BYTES, standInId, standInKey, type Delivery } from './delivery.js';
 import type { Handlers } from './handlers.js';
 import { refuseFutureId } from './inbox-days.js';
@@ -19,6 +19,17 @@ export interface ReadingContext {
  */
 export async function readRecord(context: ReadingContext, record: LogRecord, now: Date): Promise<Delivery> {
   return isStorableKey(record.key) ? readWhole(context, record, now) : unstorable(record);
+}
+
+/** What holds a partition back whose next record waits for the registry. */
+export class SchemaAwayError extends TransientError {
+  constructor({ topic, partition, offset }: LogRecord, cause: Error) {
+    super(
+      `the schema of ${topic}/${partition} at ${offset} can’t be asked for (${cause.message}): it is tried ` +
+        'again by itself, other keys and partitions flow',
+      { cause },
+    );
+  }
 }
 
 /** The same whatever its key: for what no row has to take any more. */
@@ -110,10 +121,10 @@ async function envelopeOf(
   record: LogRecord,
   headers: ReturnType<typeof parseEventHeaders>,
 ): Promise<EventEnvelope> {
-  const [handler] = handlers.of(headers.type);
-  if (!handler) throw new InvariantError(`${headers.type} has no handler`);
+  const type = handlers.typeOf(headers.type, record.topic);
+  if (!type) throw new InvariantError(`${headers.type} of ${record.topic} has no handler`);
   const { fingerprint, ...described } = headers;
-  const decoded = contracts.decode(handler.type, record.value, registry, fingerprint);
+  const decoded = contracts.decode(type, record.value, registry, fingerprint);
   // Only an unknown writer's schema is a promise: 500 awaits of plain values would be 500 turns of the loop.
   const payload = decoded instanceof Promise ? await decoded : decoded;
   const { topic, partition, offset, key } = record;

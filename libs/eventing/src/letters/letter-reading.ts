@@ -52,7 +52,7 @@ async function contentOf(
   letter: QueuedLetter,
   now: Date,
 ): Promise<ReadLetter['content']> {
-  if (context.handlers.of(letter.type).length === 0) return { kind: 'unwanted' };
+  if (context.handlers.of(letter.type, topic).length === 0) return { kind: 'unwanted' };
   const { partition, offset, value, headers, parkedAt } = letter;
   const kept = { topic, partition, offset, key, value, headers, timestampMs: parkedAt.getTime() };
   let record: LogRecord;

@@ -109,7 +109,7 @@ async function deliver(payload: Counted): Promise<void> {
     headers: {},
     payload,
   } as EventEnvelope<Counted>;
-  const [handler] = handlers.of('spec.Counted');
+  const [handler] = handlers.of('spec.Counted', 'spec.events');
   if (handler?.mode !== 'each') throw new Error('no handler was found');
   const unit = await UnitOfWork.begin(service.units.context);
   try {
@@ -141,7 +141,7 @@ it('H43: a handler’s error arrives whole: class, SQLSTATE and stack', async ()
 });
 
 it('the handler is called by its class and method, for people', () => {
-  expect(handlers.of('spec.Counted').map(({ name }) => name)).toEqual(['CountedHandler.counted']);
+  expect(handlers.of('spec.Counted', 'spec.events').map(({ name }) => name)).toEqual(['CountedHandler.counted']);
   expect(handlers.topics()).toEqual(['spec.events']);
 });
 

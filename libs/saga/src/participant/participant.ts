@@ -1,0 +1,91 @@
+import type { Work } from '@aura/eventing';
+
+/** One branch of one saga, as its participant gets it, in every phase the same. */
+export interface Ask<I extends object = object> {
+  readonly sagaId: string;
+  /** The branch's name within the saga. */
+  readonly branch: string;
+  /** The service that started the saga. */
+  readonly coordinator: string;
+  /** In the participant's own revision of the contract. */
+  readonly input: I;
+  /** Until then every branch of the saga has to be prepared. */
+  readonly deadline: Date;
+}
+
+/** A participant's answer to an ask. A refusal is an answer, not an exception. */
+export type Vote =
+  | { readonly prepared: true; readonly reply: object | undefined }
+  | { readonly prepared: false; readonly code: string; readonly reason: string };
+
+/**
+ * "I hold, and can commit whatever happens." `reply`: what others may know of the hold, as JSON; references,
+ * no personal data, at most 4 KiB.
+ */
+export function prepared(reply?: object): Vote {
+  return { prepared: true, reply };
+}
+
+/** "I will not": `code` for programs (`sold-out`), `reason` one sentence for people. Nothing is held. */
+export function refused(code: string, reason: string): Vote {
+  return { prepared: false, code, reason };
+}
+
+/**
+ * What a service does for a branch type. Each method runs inside the transaction that records its outcome:
+ * its rows, its raised events and its vote are committed together, once. Late, repeated and overtaken asks
+ * never reach it.
+ *
+ * Errors: one that `prepare` throws is a refusal (`failed`), after a passing fault was tried again; what it
+ * wrote is undone. `commit` and `cancel` can't fail: they are tried again for ever, with back-off, and an
+ * operator is told.
+ */
+export interface Participant<I extends object = object> {
+  /** Puts aside durably what `commit` will need, or refuses. Of a compensatable: acts. */
+  prepare(ask: Ask<I>, work: Work): Promise<Vote>;
+  /** After a yes only, and once. Of a retriable branch: acts. */
+  commit(ask: Ask<I>, work: Work): Promise<void>;
+  /** Gives back what `prepare` held; of a compensatable: undoes it. After a yes only, and once. */
+  cancel(ask: Ask<I>, work: Work): Promise<void>;
+  /**
+   * Set-based forms for a hot participant: one call for all asks of a unit, in the order of their saga's ids;
+   * answers in the same order. Where it throws, each ask is tried by itself by the methods above.
+   */
+  prepareAll?(asks: readonly Ask<I>[], work: Work): Promise<readonly Vote[]>;
+  commitAll?(asks: readonly Ask<I>[], work: Work): Promise<void>;
+  cancelAll?(asks: readonly Ask<I>[], work: Work): Promise<void>;
+}
+
+/** What somebody outside said to a call. `data` is JSON, at most 4 KiB: an authorisation's reference. */
+export type Answer =
+  | { readonly accepted: true; readonly data: object }
+  | { readonly accepted: false; readonly code: string; readonly reason: string };
+
+/** What every call to somebody outside goes with. */
+export interface OutsideCall {
+  /** The same for every try of this branch, and for its look-up and release. */
+  readonly idempotencyKey: string;
+  /** Aborted when this process loses the branch to another one, or stops. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * A participant whose prepare asks somebody outside, who knows no transactions: a payment provider. Only one
+ * process at a time talks to them about a branch, and never in a transaction.
+ */
+export interface ExternalParticipant<I extends object = object> {
+  /**
+   * Asks outside. Throwing, or taking longer than the branch's time limit, means "unknown": it is looked up
+   * before anything else is done.
+   */
+  call(ask: Ask<I>, call: OutsideCall): Promise<Answer>;
+  /** What became of the call; undefined: it never arrived there. Throws while nobody can say. */
+  lookUp(ask: Ask<I>, call: OutsideCall): Promise<Answer | undefined>;
+  /** Gives back what an accepted call holds. Tried again until it succeeds: has to be idempotent outside. */
+  release(ask: Ask<I>, call: OutsideCall): Promise<void>;
+  /** Takes an accepted answer into the service's own rows. May still refuse: the call is released then. */
+  prepare(ask: Ask<I>, answer: Answer & { accepted: true }, work: Work): Promise<Vote>;
+  commit(ask: Ask<I>, work: Work): Promise<void>;
+  /** The service's own rows only: outside it is `release` that gives back. */
+  cancel(ask: Ask<I>, work: Work): Promise<void>;
+}
