@@ -52,15 +52,22 @@ async function operate(path: string, body: object): Promise<void> {
   expect(answer.status).toBe(200);
 }
 
+async function place(n: number): Promise<void> {
+  const order = { method: 'POST', ...jsonBody({ order: 'o1', n }) };
+  expect((await ask(`${service.url}/orders`, order)).status).toBe(202);
+}
+
 /** Partitions 0 and 1 had five records, all of them past retention: the group stands before them. */
 const retentionPassed = () =>
   log.query('update aura_log.partition set first = 5, next = 5 where topic = $1 and partition < 2', [TOPIC]);
 
 it('collects how many partitions stand still, and whether the group is paused, until neither is so', async () => {
+  await place(1);
+  const sql = await databases.database.client();
+  await settled('read', async () => (await sql.query('select from placed')).rowCount === 1);
   await collected(0, 0);
   await retentionPassed();
-  const order = { method: 'POST', ...jsonBody({ order: 'o1', n: 1 }) };
-  expect((await ask(`${service.url}/orders`, order)).status).toBe(202); // the reader wakes up and looks
+  await place(2); // the reader wakes up and looks
   await collected(2, 0);
   await operate('group/move', { topic: TOPIC, to: 'first' });
   await collected(0, 0);
