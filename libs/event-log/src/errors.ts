@@ -23,7 +23,7 @@ export class PositionOutOfRangeError extends InvariantError {
       `${position.topic}/${position.partition} has offsets ${bounds.first} to ${bounds.end}, ` +
         `but this reader stands at ${position.offset}: ` +
         (position.offset < bounds.first
-          ? 'retention has passed it; ask its publisher for the range ' +
+          ? 'retention has passed it; replay the range from the publisher’s outbox ' +
             `(\`npm run aura -- replay outbox --topic ${position.topic}\`)`
           : 'the log lost its tail or is another log; ' +
             'compare it with the publisher’s outbox before moving the group'),

@@ -35,7 +35,7 @@ const CALL_TIMEOUT_MS = 15_000;
  */
 export class Topics {
   readonly #layouts = new Map<string, { layout: TopicLayout; at: number }>();
-  #cluster: Promise<{ cluster: Cluster; consumer: Consumer }> | undefined;
+  #cluster: Promise<Connected> | undefined;
   #admin: Promise<Admin> | undefined;
 
   constructor(private readonly kafka: Kafka) {}
@@ -170,8 +170,9 @@ export class Topics {
   }
 
   async ping(timeoutMs: number): Promise<void> {
+    const connected = this.#connected();
     const ask = async (): Promise<void> => {
-      const { cluster } = await this.#connected();
+      const { cluster } = await connected;
       if (cluster.getNodeIds().length === 0) await cluster.refreshMetadata();
       const brokers = cluster.getNodeIds().map((nodeId) => cluster.findBroker({ nodeId: String(nodeId) }));
       await Promise.any(brokers.map(async (broker) => (await broker).apiVersions()));
@@ -179,34 +180,37 @@ export class Topics {
     try {
       await within(timeoutMs, 'asking Kafka whether it is there', ask());
     } catch (error) {
-      this.#dropCluster();
+      this.#drop(connected);
       throw toLogError(error, 'asking Kafka whether it is there');
     }
   }
 
   /**
-   * Runs `use` on a cluster that knows `topic`; once more, on a new one, after an error that old metadata
-   * would explain.
+   * Runs `use` on a cluster that knows `topic`; once more after an error, on a cluster of its own: old
+   * metadata would explain it, or another topic that was asked for at once and does not exist.
    */
   async withTopic<T>(topic: string, use: (cluster: Cluster) => Promise<T>): Promise<T> {
-    const attempt = async (): Promise<T> => {
-      const { cluster } = await this.#connected();
+    const attempt = async (connected: Promise<Connected>): Promise<T> => {
+      const { cluster } = await connected;
       await cluster.addTargetTopic(topic);
       await cluster.refreshMetadata();
       return use(cluster);
     };
     const what = `asking Kafka about ${topic}`;
+    const shared = this.#connected();
     try {
-      return await within(CALL_TIMEOUT_MS, what, attempt());
+      return await within(CALL_TIMEOUT_MS, what, attempt(shared));
     } catch {
-      this.#dropCluster();
+      this.#drop(shared);
     }
+    const own = connectCluster(this.kafka);
     try {
-      return await within(CALL_TIMEOUT_MS, what, attempt());
+      return await within(CALL_TIMEOUT_MS, what, attempt(own));
     } catch (error) {
-      this.#dropCluster();
       this.forget(topic);
       throw isUnknownTopic(error) ? new UnknownTopicError(topic) : toLogError(error, what);
+    } finally {
+      this.#drop(own);
     }
   }
 
@@ -234,14 +238,14 @@ export class Topics {
     }
   }
 
-  #connected(): Promise<{ cluster: Cluster; consumer: Consumer }> {
+  #connected(): Promise<Connected> {
     return (this.#cluster ??= connectCluster(this.kafka));
   }
 
-  #dropCluster(): void {
-    const old = this.#cluster;
-    this.#cluster = undefined;
-    old?.then(({ consumer }) => consumer.disconnect()).catch(() => undefined); // it is given up either way
+  /** Another caller may have put a new one in its place. */
+  #drop(old: Promise<Connected>): void {
+    if (this.#cluster === old) this.#cluster = undefined;
+    old.then(({ consumer }) => consumer.disconnect()).catch(() => undefined); // it is given up either way
   }
 
   async #connectAdmin(): Promise<Admin> {
@@ -257,8 +261,13 @@ export class Topics {
   }
 }
 
+interface Connected {
+  readonly cluster: Cluster;
+  readonly consumer: Consumer;
+}
+
 /** A connected `Cluster` of its own. The consumer around it never runs: no group is joined. */
-export async function connectCluster(kafka: Kafka): Promise<{ cluster: Cluster; consumer: Consumer }> {
+export async function connectCluster(kafka: Kafka): Promise<Connected> {
   let cluster: Cluster | undefined;
   const consumer = kafka.consumer({
     groupId: 'aura-reads-without-group',

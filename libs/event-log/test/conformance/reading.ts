@@ -92,6 +92,19 @@ export function reading(suite: Suite): void {
     await expect(scanned(log, unknown, 0n, 1n)).rejects.toBeInstanceOf(UnknownTopicError);
   });
 
+  it('a topic that does not exist makes no other one unknown that is asked for at the same time', async () => {
+    const log = suite.open();
+    const topic = await suite.topic(log, 1);
+    const unknown = `unknown.${randomUUID()}`;
+    const asked = await Promise.allSettled([
+      log.bounds(unknown),
+      log.bounds(topic),
+      log.settings(topic),
+      log.offsetsAt(unknown, new Date()),
+    ]);
+    expect(asked.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'fulfilled', 'rejected']);
+  });
+
   it('says how a topic is kept', async () => {
     const log = suite.open();
     const name = `conformance.${randomUUID()}`;
