@@ -22,6 +22,7 @@ function withCauses(work: Work, handler: string): Work {
   return {
     manager: work.manager,
     now: work.now,
+    run: (statement, values) => work.run(statement, values),
     lock: (key) => work.lock(key),
     afterCommit: (hint) => work.afterCommit(hint),
     raise(event, options) {

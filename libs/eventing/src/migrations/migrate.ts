@@ -23,29 +23,37 @@ const MIGRATIONS: readonly Migration[] = [
 /** Any number that nobody else locks: "aura" in ASCII. */
 const LOCK_KEY = 0x61757261;
 
-const LOCK = statement('migration_lock', 'select pg_advisory_xact_lock($1)');
-const KNOWN = statement('migration_known', 'select id from aura.migration order by id');
-const NOTE = statement('migration_note', 'insert into aura.migration (id) values ($1)');
+/** The tables of one lib in the schema `aura`: its own list, and where it notes what ran. */
+export interface MigrationSet {
+  /** `aura.<table>`. */
+  readonly table: string;
+  readonly migrations: readonly Migration[];
+}
 
+const OWN: MigrationSet = { table: 'migration', migrations: MIGRATIONS };
+
+const LOCK = statement('migration_lock', 'select pg_advisory_xact_lock($1)');
 /**
- * Brings the schema `aura` of a service's database up to date: all missing migrations in one transaction,
- * under a lock, so that replicas may start together. Throws `InvariantError` when the database is newer
- * than this program.
+ * Brings tables of the schema `aura` of a service's database up to date, eventing's own or another lib's: all
+ * missing migrations in one transaction, under a lock, so that replicas may start together. Throws
+ * `InvariantError` when the database is newer than this program.
  */
-export async function migrate(client: PoolClient): Promise<void> {
+export async function migrate(client: PoolClient, { table, migrations }: MigrationSet = OWN): Promise<void> {
+  if (!/^[a-z_]+$/.test(table)) throw new InvariantError(`a table of migrations is not called ${table}`);
   await client.query('begin');
   try {
     await run(client, LOCK, [LOCK_KEY]);
     await client.query(
       `create schema if not exists aura;
-       create table if not exists aura.migration
+       create table if not exists aura.${table}
          (id text primary key, ran_at timestamptz not null default now())`,
     );
-    const known = new Set((await run<{ id: string }>(client, KNOWN)).map((row) => row.id));
-    for (const { id, sql } of MIGRATIONS) {
+    const { rows } = await client.query<{ id: string }>(`select id from aura.${table} order by id`);
+    const known = new Set(rows.map((row) => row.id));
+    for (const { id, sql } of migrations) {
       if (known.delete(id)) continue;
       await client.query(sql);
-      await run(client, NOTE, [id]);
+      await client.query(`insert into aura.${table} (id) values ($1)`, [id]);
     }
     if (known.size > 0)
       throw new InvariantError(

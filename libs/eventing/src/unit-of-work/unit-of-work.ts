@@ -76,6 +76,10 @@ export class UnitOfWork {
     return {
       manager: this.manager,
       now: this.now,
+      run: async (wanted, values) => {
+        this.#assertOpen();
+        return run(this.client, wanted, values);
+      },
       raise: (event, options) => this.#raise(cause, event, options ?? {}),
       schedule: (task) => this.#schedule(cause, task),
       savepoint: (fn) => this.#savepoint(cause, fn),

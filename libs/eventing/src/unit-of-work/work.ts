@@ -1,4 +1,6 @@
 import type { EventEnvelope, NewEvent } from '@aura/contracts';
+import type { Statement } from '@aura/platform';
+import type { QueryResultRow } from 'pg';
 import type { EntityManager } from 'typeorm';
 
 /**
@@ -11,6 +13,8 @@ import type { EntityManager } from 'typeorm';
 export interface Work {
   /** TypeORM's manager on this transaction. Its `transaction()` is refused: use `savepoint`. */
   readonly manager: EntityManager;
+  /** Runs a named statement in this transaction: prepared once per connection, for set-based and hot SQL. */
+  run<R extends QueryResultRow>(statement: Statement, values?: unknown[]): Promise<R[]>;
   /** When this unit began, by this process's clock: the one `now` of everything in it. */
   readonly now: Date;
   /**
