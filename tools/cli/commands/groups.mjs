@@ -67,7 +67,8 @@ function partitionRow(service, { topic, partition, nextOffset, first, end, owner
   const bounds = end === undefined ? 'does not answer' : `${first}–${end}`;
   const behind = end && nextOffset ? String(BigInt(end) - BigInt(nextOffset)) : '';
   const holder = released ? 'free' : owner.slice(0, 8);
-  return [service, topic, partition, nextOffset ?? 'unknown', bounds, behind, holder, stalled];
+  const why = stalled ? `${stalled.code}: ${stalled.words}` : undefined;
+  return [service, topic, partition, nextOffset ?? 'unknown', bounds, behind, holder, why];
 }
 
 async function move({ client, options, output }) {

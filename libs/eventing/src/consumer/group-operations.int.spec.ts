@@ -11,7 +11,7 @@ import {
 } from '../../test/consumer-fixture.js';
 import type { ServiceFixture } from '../../test/service-fixture.js';
 import type { Change, MoveTarget } from '../operations/operations.js';
-import { groupFindings } from '../operations/part-findings.js';
+import { groupFindings } from '../operations/group-findings.js';
 import type { Consumer } from './consumer.js';
 import { ServiceGroup } from './group-operations.js';
 import { ForgottenGroupError } from './place-check.js';
@@ -94,9 +94,9 @@ describe.each(testLogs())('a group and its operator over $kind', ({ open }) => {
     await again.start();
     await settled('stands still', () => again.status().stalledPartitions.length > 0);
     const { partitions } = await groups.state();
-    expect(partitions.find(({ partition }) => partition === 0)?.stalled).toContain('99');
+    expect(partitions.find(({ partition }) => partition === 0)?.stalled?.words).toContain('99');
     const found = await groupFindings(groups).findings();
-    expect(found[0]).toMatchObject({ code: 'partition-stalled', severity: 'alarm', subject: `${topic}/0` });
+    expect(found[0]).toMatchObject({ code: 'position-beyond-end', severity: 'alarm', subject: `${topic}/0` });
     expect(found[0]?.command).toBe(`groups move --topic ${topic} --partition 0 --to first --reason "…"`);
     await groups.move({ topic }, { to: 'first' }, change);
     await append(4);
@@ -117,7 +117,7 @@ describe.each(testLogs())('a group and its operator over $kind', ({ open }) => {
       expect.objectContaining({
         ...at,
         nextOffset: undefined,
-        stalled: expect.stringContaining('it was there'),
+        stalled: { code: 'group-forgotten', words: expect.stringContaining('it was there') },
       }),
     );
     const [finding] = await groupFindings(forgetful).findings();

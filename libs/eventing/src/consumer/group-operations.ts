@@ -1,4 +1,10 @@
-import type { EventLog, PartitionBounds, PartitionOffset, TopicPartition } from '@aura/event-log';
+import {
+  UnknownTopicError,
+  type EventLog,
+  type PartitionBounds,
+  type PartitionOffset,
+  type TopicPartition,
+} from '@aura/event-log';
 import { ConflictError, TerminalError } from '@aura/platform';
 import { noteOperation } from '../operations/audit.js';
 import type {
@@ -8,15 +14,20 @@ import type {
   GroupPartition,
   GroupState,
   MoveTarget,
+  Overdue,
 } from '../operations/operations.js';
 import type { UnitOfWork, UnitOfWorkContext } from '../unit-of-work/unit-of-work.js';
 import type { Consumer } from './consumer.js';
-import { deletePause, findPause, GroupPausedError, insertPause } from './group-pause.js';
+import { BY_ITSELF, deletePause, findPause, insertPause } from './group-pause.js';
 import { listPositions, movePartitions, raiseEpochs, type StoredPosition } from './offsets.js';
+import { outOfRange } from './place-check.js';
+import { standstillOf } from './standstill.js';
 import { inUnit } from './unit.js';
 
 /** How long a list waits for the log (ms): without it the rest is shown. */
 const LOG_WAIT_MS = 3_000;
+/** A record that waits longer is overdue: more than a unit, and a change of owner, take. */
+const LATE_MS = 120_000;
 
 export interface ServiceGroupOptions {
   readonly group: string;
@@ -41,7 +52,7 @@ export class ServiceGroup implements GroupOperations {
   constructor(private readonly options: ServiceGroupOptions) {}
 
   async state(): Promise<GroupState> {
-    const { group, units, consumer } = this.options;
+    const { group, topics: topicsRead, units, consumer } = this.options;
     const { paused, positions } = await inUnit(units, async ({ client }) => ({
       paused: await findPause(client, group),
       positions: await listPositions(client, group),
@@ -49,27 +60,27 @@ export class ServiceGroup implements GroupOperations {
     const stalled = consumer()?.status().stalledPartitions ?? [];
     const lost = stalled.filter((each) => !positions.some((position) => isSame(position, each)));
     const places: readonly Place[] = [...positions, ...lost.map(unplaced)];
-    const topics = [...new Set(places.map(({ topic }) => topic))];
-    const bounds = new Map(
-      await Promise.all(topics.map(async (topic) => [topic, await this.#boundsSoon(topic)] as const)),
-    );
-    const partitions = places.map(
-      ({ topic, partition, offset: nextOffset, owner, released }): GroupPartition => {
-        const inLog = bounds.get(topic)?.find((each) => each.partition === partition);
-        const error = stalled.find((each) => isSame(each, { topic, partition }))?.error;
-        return {
-          topic,
-          partition,
-          nextOffset,
-          first: inLog?.first,
-          end: inLog?.end,
-          owner,
-          released,
-          stalled: error instanceof GroupPausedError ? undefined : error?.message,
-        };
-      },
-    );
-    return { group, paused, partitions };
+    const late = new Date(units.clock.now().getTime() - LATE_MS);
+    const views = await this.#views(places, late);
+    const partitions = places.map((place): GroupPartition => {
+      const { topic, partition, offset: nextOffset, owner, released } = place;
+      const view = views.get(topic);
+      const inLog = view?.bounds?.find((each) => each.partition === partition);
+      const known = stalled.find((each) => isSame(each, place))?.error;
+      const error = known ?? (topicsRead.includes(topic) ? lostPlace(place, view, inLog) : undefined);
+      return {
+        topic,
+        partition,
+        nextOffset,
+        first: inLog?.first,
+        end: inLog?.end,
+        owner,
+        released,
+        stalled: error && standstillOf(error),
+        overdue: overdueOf(place, view?.late?.find((each) => each.partition === partition)?.offset, late),
+      };
+    });
+    return { group, paused: paused && { ...paused, byItself: paused.by === BY_ITSELF }, partitions };
   }
 
   async move(
@@ -128,18 +139,25 @@ export class ServiceGroup implements GroupOperations {
     return result;
   }
 
-  /** Undefined where the log does not answer soon. */
-  async #boundsSoon(topic: string): Promise<PartitionBounds[] | undefined> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<undefined>((resolve) => {
-      timer = setTimeout(() => resolve(undefined), LOG_WAIT_MS);
-    });
-    try {
-      // What is wrong with the log is the doctor's to say.
-      return await Promise.race([this.options.log.bounds(topic).catch(() => undefined), late]);
-    } finally {
-      clearTimeout(timer);
-    }
+  async #views(places: readonly Place[], late: Date): Promise<ReadonlyMap<string, TopicView>> {
+    const byTopic = [...Map.groupBy(places, ({ topic }) => topic)];
+    return new Map(
+      await Promise.all(
+        byTopic.map(async ([topic, its]) => [topic, await this.#view(topic, its, late)] as const),
+      ),
+    );
+  }
+
+  /** A topic that the group has left may be gone, or have records: that is nobody's trouble. */
+  async #view(topic: string, places: readonly Place[], late: Date): Promise<TopicView> {
+    const { log, topics } = this.options;
+    const bounds = await soon(log.bounds(topic).catch(ifUnknown));
+    if (bounds instanceof UnknownTopicError) return { gone: bounds };
+    const isBehind = bounds?.some(({ partition, end }) =>
+      places.some((place) => place.partition === partition && (place.offset ?? end) < end),
+    );
+    if (!bounds || !isBehind || !topics.includes(topic)) return { bounds };
+    return { bounds, late: await soon(log.offsetsAt(topic, late)) };
   }
 
   async #targets(
@@ -167,11 +185,54 @@ export class ServiceGroup implements GroupOperations {
 
 interface Place extends Pick<StoredPosition, 'topic' | 'partition' | 'owner' | 'released'> {
   readonly offset: bigint | undefined;
+  readonly changedAt: Date | undefined;
+}
+
+/** What the log says of one topic, as far as it has answered. */
+interface TopicView {
+  readonly gone?: UnknownTopicError;
+  readonly bounds?: readonly PartitionBounds[] | undefined;
+  /** The first offset that is not overdue, of each partition; asked for where somebody is behind. */
+  readonly late?: readonly PartitionOffset[] | undefined;
+}
+
+function ifUnknown(error: unknown): UnknownTopicError {
+  if (error instanceof UnknownTopicError) return error;
+  throw error;
+}
+
+/** Undefined where the log does not answer soon: what is wrong with it is the doctor's to say. */
+async function soon<T>(answer: Promise<T>): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), LOG_WAIT_MS);
+  });
+  try {
+    return await Promise.race([answer.catch(() => undefined), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** What the log says by now, whoever holds the partition, or nobody: the position was read before. */
+function lostPlace(
+  { topic, partition, offset }: Place,
+  view: TopicView | undefined,
+  bounds: PartitionBounds | undefined,
+): Error | undefined {
+  if (view?.gone) return view.gone;
+  return offset !== undefined && bounds ? outOfRange({ topic, partition, offset }, bounds) : undefined;
+}
+
+function overdueOf({ offset, changedAt }: Place, until: bigint | undefined, late: Date): Overdue | undefined {
+  if (offset === undefined || changedAt === undefined || until === undefined || until <= offset)
+    return undefined;
+  return { records: until - offset, moving: changedAt > late, movedAt: changedAt };
 }
 
 /** Held here, but the database does not know it. */
 function unplaced({ topic, partition }: TopicPartition): Place {
-  return { topic, partition, offset: undefined, owner: '', released: false };
+  return { topic, partition, offset: undefined, owner: '', released: false, changedAt: undefined };
 }
 
 function isSame(a: TopicPartition, b: TopicPartition): boolean {

@@ -4,6 +4,9 @@
  */
 import { InvariantError, run, statement, type Queryable } from '@aura/platform';
 
+/** Who paused a group that was paused by nobody: too many of its keys failed (H22). */
+export const BY_ITSELF = 'aura';
+
 export interface GroupPause {
   readonly since: Date;
   readonly reason: string;

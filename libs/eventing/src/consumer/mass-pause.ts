@@ -2,7 +2,7 @@ import type { Logger } from '@aura/platform';
 import { noteOperation } from '../operations/audit.js';
 import type { UnitOfWorkContext } from '../unit-of-work/unit-of-work.js';
 import { laneKey, type RefusedDelivery } from './delivery.js';
-import { findPause, GroupPausedError, insertPause } from './group-pause.js';
+import { BY_ITSELF, findPause, GroupPausedError, insertPause } from './group-pause.js';
 import { MassFailure, type MassFailureLimits } from './mass-failure.js';
 import { raiseEpochs } from './offsets.js';
 import { transact } from './transact.js';
@@ -46,9 +46,9 @@ export class MassPause {
         const reason =
           `${mass.failed} of ${mass.seen} keys failed within a minute, the last one with ` +
           (error instanceof Error ? `${error.name}: ${error.message.slice(0, 300)}` : String(error));
-        if (await insertPause(client, group, reason, 'aura')) {
+        if (await insertPause(client, group, reason, BY_ITSELF)) {
           await raiseEpochs(client, group);
-          await noteOperation(client, 'groups pause', { group }, { reason, by: 'aura', dryRun: false });
+          await noteOperation(client, 'groups pause', { group }, { reason, by: BY_ITSELF, dryRun: false });
         }
       }
       return findPause(client, group);

@@ -132,7 +132,7 @@ const EPOCHS = statement(
 
 const LIST = statement(
   'consumer_offset_list',
-  `select topic, partition, next_offset, high_water, owner, released
+  `select topic, partition, next_offset, high_water, owner, released, changed_at
      from aura.consumer_offset where consumer_group = $1 order by topic, partition`,
 );
 
@@ -265,6 +265,8 @@ export interface StoredPosition extends Position {
   readonly highWater: bigint;
   readonly owner: string;
   readonly released: boolean;
+  /** When position, owner or epoch last changed. */
+  readonly changedAt: Date;
 }
 
 export async function listPositions(db: Queryable, group: string): Promise<StoredPosition[]> {
@@ -275,15 +277,14 @@ export async function listPositions(db: Queryable, group: string): Promise<Store
     high_water: string;
     owner: string;
     released: boolean;
+    changed_at: Date;
   }
   const rows = await run<Row>(db, LIST, [group]);
-  return rows.map(({ topic, partition, next_offset, high_water, owner, released }) => ({
-    topic,
-    partition,
+  return rows.map(({ next_offset, high_water, changed_at: changedAt, ...row }) => ({
+    ...row,
     offset: BigInt(next_offset),
     highWater: BigInt(high_water),
-    owner,
-    released,
+    changedAt,
   }));
 }
 

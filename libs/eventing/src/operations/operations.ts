@@ -77,17 +77,51 @@ export interface GroupPartition {
   readonly owner: string;
   readonly released: boolean;
   /**
-   * Why it stands still in this process; undefined where it flows, is another member's, or waits for the end
-   * of the group's pause only.
+   * Why it stands still: in this process, or in any because the log does not have its position. Undefined
+   * where it flows, stands still in another member, or waits for the end of the group's pause only.
    */
-  readonly stalled: string | undefined;
+  readonly stalled: Standstill | undefined;
+  /** Undefined where nothing has waited here for more than two minutes, or the log does not answer. */
+  readonly overdue: Overdue | undefined;
+}
+
+/** Records that have been in the log for more than two minutes and were not passed. */
+export interface Overdue {
+  readonly records: bigint;
+  /** Whether position, owner or epoch have changed within these two minutes. */
+  readonly moving: boolean;
+  /** When they last did. */
+  readonly movedAt: Date;
+}
+
+/** Why a partition stands still. */
+export interface Standstill {
+  readonly code:
+    | 'key-letters-full' // a key has as many letters as it may have
+    | 'group-letters-full'
+    | 'schema-away' // tried again by itself
+    | 'position-expired' // retention has passed it (E10)
+    | 'position-beyond-end' // the log lost its tail, or is another one (E10)
+    | 'group-forgotten' // the database has (E10)
+    | 'topic-gone'
+    | 'owner-changed' // taken again by itself where it is ours
+    | 'partition-stalled'; // anything else
+  readonly words: string;
 }
 
 export interface GroupState {
   readonly group: string;
   /** Undefined while it runs. */
-  readonly paused: { readonly since: Date; readonly reason: string; readonly by: string } | undefined;
+  readonly paused: PausedGroup | undefined;
   readonly partitions: readonly GroupPartition[];
+}
+
+export interface PausedGroup {
+  readonly since: Date;
+  readonly reason: string;
+  readonly by: string;
+  /** Nobody did it: too many of its keys failed (H22). */
+  readonly byItself: boolean;
 }
 
 export type MoveTarget =

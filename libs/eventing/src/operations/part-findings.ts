@@ -1,21 +1,16 @@
 /** What the parts of the event path say to the doctor, each from what operators may ask of it anyway. */
-import type { SchemaRegistry } from '@aura/contracts';
+import { UnknownSchemaIdError, UnreadableEventError, type SchemaRegistry } from '@aura/contracts';
 import type { EventLog } from '@aura/event-log';
 import type { RelayStatus } from '../outbox/relay.js';
 import { shellWord } from './shell-word.js';
 import type { FindingSource } from './doctor.js';
-import type {
-  Finding,
-  GroupOperations,
-  GroupPartition,
-  LetterOperations,
-  RelayOperations,
-  ReplayOperations,
-} from './operations.js';
+import type { Finding, LetterOperations, RelayOperations, ReplayOperations } from './operations.js';
 
 /** Of one kind, in one answer of the doctor: the lists have them all. */
 const MOST = 20;
 const PING_MS = 3_000;
+/** Classes of errors for which registry or publisher are to be looked at, not a handler. */
+const UNREADABLE: ReadonlySet<string> = new Set([UnknownSchemaIdError.name, UnreadableEventError.name]);
 
 /** Log and registry: whether they answer. */
 export function outsideFindings(log: EventLog, registry: SchemaRegistry): FindingSource[] {
@@ -50,45 +45,16 @@ export function letterFindings(letters: LetterOperations): FindingSource {
       const keys = await letters.list({ state: 'dead' }, MOST);
       return keys.map(({ topic, key, type, error, since, waiting }): Finding => {
         const why = error ? `${error.name}: ${error.message}` : 'no error was kept';
+        const unreadable = UNREADABLE.has(error?.name ?? '');
+        const what = unreadable ? 'can’t be read:' : 'fails with';
         return {
-          code: 'dead-letter',
+          code: unreadable ? 'dead-letter-unreadable' : 'dead-letter',
           severity: 'warning',
           subject: `${topic} ${key}`,
-          words: `${type} fails with ${why}, since ${since.toISOString()}; ${waiting} wait behind it`,
+          words: `${type} ${what} ${why}, since ${since.toISOString()}; ${waiting} wait behind it`,
           command: `dead-letters redrive --topic ${shellWord(topic)} --key ${shellWord(key)} --reason "…"`,
         };
       });
-    },
-  };
-}
-
-export function groupFindings(groups: GroupOperations): FindingSource {
-  return {
-    name: 'the consumer group',
-    async findings() {
-      const { group, paused, partitions } = await groups.state();
-      const found: Finding[] = partitions
-        .filter(({ stalled }) => stalled !== undefined)
-        .map((place) => ({
-          code: 'partition-stalled',
-          severity: 'alarm',
-          subject: `${place.topic}/${place.partition}`,
-          words: `stands still: ${place.stalled}`,
-          command: moveOf(place),
-        }));
-      if (!paused) return found;
-      const { since, by, reason } = paused;
-      const words = `paused by ${by} since ${since.toISOString()}: ${reason}`;
-      return [
-        {
-          code: 'group-paused',
-          severity: 'alarm',
-          subject: group,
-          words,
-          command: 'groups resume --reason "…"',
-        },
-        ...found,
-      ];
     },
   };
 }
@@ -141,16 +107,6 @@ export function replayFindings(replay: ReplayOperations): FindingSource {
         });
     },
   };
-}
-
-/**
- * Where the log no longer has what comes next, or the database does not know what that is: from the first
- * record kept, because the inbox drops what was applied. What lies before it is in its publisher's outbox.
- */
-function moveOf({ topic, partition, nextOffset, first, end }: GroupPartition): string | undefined {
-  if (first === undefined || end === undefined) return undefined;
-  if (nextOffset !== undefined && nextOffset >= first && nextOffset <= end) return undefined;
-  return `groups move --topic ${shellWord(topic)} --partition ${partition} --to first --reason "…"`;
 }
 
 function wordsOf(error: unknown): string {

@@ -4,13 +4,8 @@ import { BrokerSettingsCheck } from '../guards/broker-settings-check.js';
 import type { RelayStatus } from '../outbox/relay.js';
 import { examine, type FindingSource } from './doctor.js';
 import type { Operations } from './operations.js';
-import {
-  groupFindings,
-  letterFindings,
-  outsideFindings,
-  relayFindings,
-  replayFindings,
-} from './part-findings.js';
+import { groupFindings } from './group-findings.js';
+import { letterFindings, outsideFindings, relayFindings, replayFindings } from './part-findings.js';
 
 export interface ServiceParts extends Omit<Operations, 'doctor'> {
   /** That this service publishes on. */
