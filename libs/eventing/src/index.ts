@@ -10,7 +10,8 @@ export {
   type ScheduledTask,
   type Work,
 } from './unit-of-work/work.js';
-export { migrate } from './migrations/migrate.js';
+export { migrate, type MigrationSet } from './migrations/migrate.js';
+export type { Migration } from './migrations/migration.js';
 export { errorRecord, type ErrorRecord } from './letters/error-record.js';
 export { type Task, type TaskEnding, type TaskHandler } from './tasks/task.js';
 export { TaskRunner, type TaskRunnerOptions } from './tasks/task-runner.js';
@@ -57,6 +58,8 @@ export type {
   LetterSelection,
   MoveTarget,
   Operations,
+  Overdue,
+  PausedGroup,
   RelayOperations,
   RelayParkedKey,
   ReplayCount,
@@ -64,6 +67,7 @@ export type {
   ReplayOperations,
   ReplaySelection,
   ReplayState,
+  Standstill,
   TopicOperations,
   TopicPlan,
 } from './operations/operations.js';
