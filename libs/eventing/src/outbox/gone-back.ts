@@ -17,16 +17,20 @@ interface Marks {
  * one. Then `impossible` sees it, after the first append.)
  */
 export async function tailLost(
-  log: EventLog,
-  topics: Iterable<string>,
-  marks: Marks,
+  log: Pick<EventLog, 'bounds'>,
+  topics: ReadonlySet<string>,
+  cursor: { readonly marks: readonly PartitionMark[] },
 ): Promise<TransientError | undefined> {
+  // Before the log is asked: what other partitions acknowledge meanwhile may lie behind its answer.
+  const marks = cursor.marks.filter(({ topic }) => topics.has(topic));
   try {
-    for (const topic of topics)
-      for (const { partition, end } of await log.bounds(topic)) {
-        const mark = marks.markOf(topic, partition);
-        if (mark && end <= mark.offset) return lostTail(topic, partition, end, mark.offset);
+    for (const topic of topics) {
+      const ends = new Map((await log.bounds(topic)).map(({ partition, end }) => [partition, end]));
+      for (const { partition, offset } of marks.filter((mark) => mark.topic === topic)) {
+        const end = ends.get(partition);
+        if (end !== undefined && end <= offset) return lostTail(topic, partition, end, offset);
       }
+    }
   } catch {
     return undefined; // the append finds out by itself
   }
