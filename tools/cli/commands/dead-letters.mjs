@@ -7,7 +7,7 @@ import { counted, timeText } from '../output.mjs';
 export function addDeadLetters(program, { act, asking, changing, examples }) {
   const group = program
     .command('dead-letters')
-    .description('events that can not go on, and what waits behind them');
+    .description("events that can't go on, and what waits behind them");
   selecting(
     limitOption(
       asking(group.command('list').description('keys that stand still, longest first'), { many: true }),
@@ -23,7 +23,13 @@ export function addDeadLetters(program, { act, asking, changing, examples }) {
   )
     .addHelpText('after', examples(['dead-letters show --topic shop.events --key order-17']))
     .action(act(show));
-  selecting(changing(group.command('redrive').description('try the selected keys again, in the background')))
+  selecting(
+    changing(
+      group
+        .command('redrive')
+        .description('try all parked keys again, or the selected ones, in the background'),
+    ),
+  )
     .addHelpText(
       'after',
       examples([

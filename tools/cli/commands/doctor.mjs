@@ -30,12 +30,16 @@ async function doctor(context) {
     const mark = colour ? PAINT[severity](severity.padEnd(7)) : severity.padEnd(7);
     output.line(`${mark}  ${printable(`${service}: ${code}: ${subject}`)}`);
     output.words(`         ${words}`);
-    if (command) output.words(`         mend it: npm run aura -- ${withService(command, service)}`);
+    if (command)
+      output.words(`         ${verbOf(command)}: npm run aura -- ${withService(command, service)}`);
   }
   const alarms = findings.filter(({ severity }) => severity === 'alarm').length;
   output.line(closing(answers, findings, alarms));
   return alarms > 0 ? EXIT.alarm : exitCode;
 }
+
+/** Some commands only say more. */
+const verbOf = (command) => (/^\S+ (list|show|status)\b/.test(command) ? 'look' : 'mend it');
 
 /** A finding knows its command; which service it is for, we know. */
 function withService(command, service) {

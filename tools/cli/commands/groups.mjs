@@ -5,18 +5,22 @@ import { counted, timeText } from '../output.mjs';
 
 /** `groups list|move|pause|resume` */
 export function addGroups(program, { act, asking, changing, examples }) {
-  const group = program.command('groups').description('where consumer groups stand in the log');
+  const group = program.command('groups').description('where services stand in what they read');
   asking(
     group
       .command('list')
-      .description('every partition: position, bounds, what is behind, why it stands still'),
+      .description('each partition: position, bounds of the log, records behind, owner, why it stands still'),
     {
       many: true,
     },
   )
     .addHelpText('after', examples(['groups list', 'groups list --service orders']))
     .action(act(list, { many: true }));
-  changing(group.command('move').description('move a group in a topic; what it does next follows from there'))
+  changing(
+    group
+      .command('move')
+      .description('set where a group reads on in a topic; what it has applied is not applied again'),
+  )
     .requiredOption('--topic <name>', 'in this topic')
     .option('--partition <number>', 'only this partition', wholeNumber(0, 100_000))
     .requiredOption('--to <where>', 'first, end, an offset, or a time such as 2026-11-26T22:00:00Z', target)
@@ -28,10 +32,18 @@ export function addGroups(program, { act, asking, changing, examples }) {
       ]),
     )
     .action(act(move));
-  changing(group.command('pause').description('stop applying events, in every replica'))
+  changing(
+    group
+      .command('pause')
+      .description('stop applying events in every replica, until it is resumed; nothing is lost'),
+  )
     .addHelpText('after', examples(['groups pause --service orders --reason "a bad deploy"']))
     .action(act(pause));
-  changing(group.command('resume').description('go on after a pause'))
+  changing(
+    group
+      .command('resume')
+      .description('go on where it stood, after a pause by an operator or by too many failures'),
+  )
     .addHelpText('after', examples(['groups resume --service orders --reason "rolled back"']))
     .action(act(resume));
 }

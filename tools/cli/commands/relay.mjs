@@ -6,13 +6,16 @@ import { counted, timeText } from '../output.mjs';
 export function addRelay(program, { act, asking, changing, examples }) {
   const group = program.command('relay').description('what carries the outbox to the log');
   limitOption(
-    asking(group.command('status').description('who leads, what waits, which keys are parked'), {
-      many: true,
-    }),
+    asking(
+      group.command('status').description('who leads, what waits, which keys are parked, what stops it'),
+      {
+        many: true,
+      },
+    ),
   )
     .addHelpText('after', examples(['relay status', 'relay status --service orders --json']))
     .action(act(status, { many: true }));
-  changing(group.command('resume-key').description('publish a parked key again, in position order'))
+  changing(group.command('resume-key').description('publish what waits of a parked key, in order'))
     .requiredOption('--topic <name>', 'topic of the key')
     .requiredOption('--key <key>', 'the key')
     .addHelpText(
@@ -22,8 +25,12 @@ export function addRelay(program, { act, asking, changing, examples }) {
       ]),
     )
     .action(act(resumeKey));
-  changing(group.command('mend').description('do what a finding of the relay offers'))
-    .argument('<code>', 'the code of the finding, as relay status and doctor print it')
+  changing(
+    group
+      .command('mend')
+      .description('do what a finding offers that has stopped the relay, as the doctor describes it'),
+  )
+    .argument('<code>', 'sequence-behind, database-went-back, topic-behind or partitions-changed')
     .addHelpText(
       'after',
       examples(['relay mend topic-behind --dry-run', 'relay mend topic-behind --reason "…"']),

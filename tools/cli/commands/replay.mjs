@@ -11,7 +11,11 @@ export function addReplay(program, { act, asking, changing, examples }) {
   selecting(
     changing(group.command('outbox').description('publish events of the outbox again; counts them first')),
   )
-    .option('--per-second <number>', 'most records per second', wholeNumber(1, 1_000_000))
+    .option(
+      '--per-second <number>',
+      'most records per second; without it as many as the log takes',
+      wholeNumber(1, 1_000_000),
+    )
     .option('--no-follow', 'end when it has started; it goes on in the service')
     .addHelpText(
       'after',

@@ -8,8 +8,8 @@ export function addTopics(program, { act, changing, examples }) {
   changing(
     group.command('apply').description("make the service's topic where it is missing; say what differs"),
   )
-    .option('--partitions <number>', 'of a topic that is made', wholeNumber(1, 1_000), 12)
-    .option('--replication <number>', 'replicas that it needs', wholeNumber(1, 32), 3)
+    .option('--partitions <number>', 'partitions of a topic that is made', wholeNumber(1, 1_000), 12)
+    .option('--replication <number>', 'copies of each partition in Kafka', wholeNumber(1, 32), 3)
     .addHelpText(
       'after',
       '\nA topic that is there is never changed: moving keys between partitions loses their order.',

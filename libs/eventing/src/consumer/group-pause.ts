@@ -4,8 +4,8 @@
  */
 import { InvariantError, run, statement, type Queryable } from '@aura/platform';
 
-/** Who paused a group that was paused by nobody: too many of its keys failed (H22). */
-export const BY_ITSELF = 'aura';
+/** Who paused a group of which too many keys failed (H22). No operator's name has a space in it. */
+export const BY_ITSELF = 'the group itself';
 
 export interface GroupPause {
   readonly since: Date;

@@ -55,7 +55,7 @@ it('H22: a bad deploy pauses the group on every replica, parks no more; then it 
   const records = Array.from({ length: 50 }, (_, n) => counted(0, n, `k${n}`));
   await log.deliver(records);
 
-  expect(consumer.status().paused).toMatchObject({ by: 'aura' });
+  expect(consumer.status().paused).toMatchObject({ by: 'the group itself' });
   expect(consumer.status().paused?.reason).toContain('20 of 20 keys failed within a minute');
   expect(consumer.status().paused?.reason).toContain('column "price" does not exist');
   // The twentieth is in hand: neither parked nor passed.
@@ -73,7 +73,7 @@ it('H22: a bad deploy pauses the group on every replica, parks no more; then it 
 
   broken = false;
   await group(log).resume({ ...change, dryRun: true });
-  expect(await service.rows('select by from aura.group_pause')).toEqual([{ by: 'aura' }]);
+  expect(await service.rows('select by from aura.group_pause')).toEqual([{ by: 'the group itself' }]);
   await group(log).resume(change);
   await settled('the new one goes on where it stood', () => nextLog.moved.includes('seek 0 to 19'));
   await settled('so does the other replica', () => otherLog.moved.includes('seek 1 to 0'));
@@ -82,7 +82,7 @@ it('H22: a bad deploy pauses the group on every replica, parks no more; then it 
   expect(await service.ledger()).toHaveLength(32);
   expect(await service.offsets()).toMatchObject({ 0: 50, 1: 1 });
   expect(await service.rows('select what, by from aura.operation order by id')).toEqual([
-    { what: 'groups pause', by: 'aura' },
+    { what: 'groups pause', by: 'the group itself' },
     { what: 'groups resume', by: 'olga' },
   ]);
 });
@@ -96,7 +96,7 @@ it('H22: what another replica has concluded keeps this one from parking, at once
   const calm = { ...limits, saveSkippedMs: 60_000 };
   await service.consumer(log.port, [failing], { limits: calm }).start();
   await log.assign(events.topic, 0);
-  await pool.query(`insert into aura.group_pause values ($1, now(), 'a bad deploy', 'aura')`, [events.group]);
+  await pool.query(`insert into aura.group_pause values ($1, now(), 'a bad deploy', 'olga')`, [events.group]);
   expect(await log.deliver([counted(0, 0, 'a')])).toEqual([]);
   expect(await listParked(pool, events.group)).toEqual([]);
 });

@@ -120,7 +120,7 @@ export interface PausedGroup {
   readonly since: Date;
   readonly reason: string;
   readonly by: string;
-  /** Nobody did it: too many of its keys failed (H22). */
+  /** No operator did it: too many of its keys failed (H22). */
   readonly byItself: boolean;
 }
 
