@@ -99,6 +99,8 @@ export class Eventing {
   readonly #wakeUp: WakeUp;
   readonly #topics: Loop;
   #tasks: TaskRunner | undefined;
+  /** Of libs beside the service's own: added before `run`, or after. */
+  readonly #added: TaskHandler[] = [];
   #redrives: TaskHandler | undefined;
   #consumer: Consumer | undefined;
   #topicsReady: boolean;
@@ -161,7 +163,7 @@ export class Eventing {
     const { logger, log, registry, service: source, taskLeaseMs: leaseMs } = this.options;
     const { context: units } = this.units;
     const replays = replayTasks({ pool: this.#pool, units, log, registry, source, logger });
-    const all = [...handlers, replays, ...(this.#redrives ? [this.#redrives] : [])];
+    const all = [...handlers, ...this.#added, replays, ...(this.#redrives ? [this.#redrives] : [])];
     this.#tasks = new TaskRunner({
       handlers: all,
       units,
@@ -173,6 +175,12 @@ export class Eventing {
     await this.#relay.start();
     this.#wakeUp.start();
     this.#tasks.start();
+  }
+
+  /** More kinds of tasks, before `run` or after it. */
+  addTasks(handlers: readonly TaskHandler[]): void {
+    this.#added.push(...handlers);
+    for (const handler of handlers) this.#tasks?.add(handler);
   }
 
   /**

@@ -14,11 +14,23 @@ import type { BranchKind } from '@aura/contracts';
 
 /**
  * - `CALLING`: an external prepare that asks outside; `STOPPING`: it does, and is to be given back;
- * - `RELEASING`: cancelled here, to be given back outside;
+ * - `COMMITTING`, `CANCELLING`: told to, and could not yet: a task goes on trying;
+ * - `RELEASING`: given up here, to be given back outside;
  * - `TOMBSTONE`: cancelled before it ran.
  */
-export type BarrierState =
-  'CALLING' | 'STOPPING' | 'PREPARED' | 'REFUSED' | 'COMMITTED' | 'RELEASING' | 'CANCELLED' | 'TOMBSTONE';
+export const BARRIER_STATES = [
+  'CALLING',
+  'STOPPING',
+  'PREPARED',
+  'REFUSED',
+  'COMMITTING',
+  'COMMITTED',
+  'CANCELLING',
+  'RELEASING',
+  'CANCELLED',
+  'TOMBSTONE',
+] as const;
+export type BarrierState = (typeof BARRIER_STATES)[number];
 
 /** `late`: the deadline has passed by the participant's clock. */
 export type BarrierAsk =
@@ -53,6 +65,45 @@ export function barrier(kind: BranchKind, state: BarrierState | undefined, ask: 
   return ask.phase === 'commit' ? onCommit(kind, state) : onCancel(kind, state);
 }
 
+/** What came of an action: the vote of a prepare; whether a commit or a cancel threw. */
+export interface BarrierOutcome {
+  readonly yes?: boolean;
+  readonly failed?: boolean;
+}
+
+/** The state once `action` was carried out; undefined: as it was. */
+export function stateAfter(
+  kind: BranchKind,
+  action: BarrierAction,
+  { yes = false, failed = false }: BarrierOutcome = {},
+): BarrierState | undefined {
+  switch (action.do) {
+    case 'prepare':
+      if (kind === 'external') return 'CALLING';
+      return yes ? 'PREPARED' : 'REFUSED';
+    case 'refuse':
+      return 'REFUSED';
+    case 'bury':
+      return 'TOMBSTONE';
+    case 'stop-call':
+      return 'STOPPING';
+    case 'commit':
+      return failed ? 'COMMITTING' : 'COMMITTED';
+    case 'cancel':
+      if (failed) return 'CANCELLING';
+      return kind === 'external' ? 'RELEASING' : 'CANCELLED';
+    case 'refuse-cancelled':
+    case 'answer-vote':
+    case 'answer-committed':
+    case 'answer-cancelled':
+    case 'nothing':
+    case 'alarm':
+      return undefined;
+    default:
+      return never(action);
+  }
+}
+
 function onPrepare(kind: BranchKind, state: BarrierState | undefined, late: boolean): BarrierAction {
   if (kind === 'retriable') return { do: 'alarm', violation: 'a retriable branch was asked to prepare' };
   switch (state) {
@@ -65,7 +116,9 @@ function onPrepare(kind: BranchKind, state: BarrierState | undefined, late: bool
       return { do: 'nothing' };
     case 'PREPARED':
     case 'REFUSED':
+    case 'COMMITTING':
     case 'COMMITTED':
+    case 'CANCELLING':
     case 'RELEASING':
     case 'CANCELLED':
       return { do: 'answer-vote' }; // B4
@@ -80,6 +133,8 @@ function onCommit(kind: BranchKind, state: BarrierState | undefined): BarrierAct
       return kind === 'retriable' ? { do: 'commit' } : violation('commit', 'never prepared');
     case 'PREPARED':
       return { do: 'commit' };
+    case 'COMMITTING':
+      return { do: 'nothing' };
     case 'COMMITTED':
       return { do: 'answer-committed' };
     case 'CALLING':
@@ -87,6 +142,7 @@ function onCommit(kind: BranchKind, state: BarrierState | undefined): BarrierAct
     case 'REFUSED':
       return violation('commit', 'was refused');
     case 'STOPPING':
+    case 'CANCELLING':
     case 'RELEASING':
     case 'CANCELLED':
     case 'TOMBSTONE':
@@ -110,8 +166,10 @@ function onCancel(kind: BranchKind, state: BarrierState | undefined): BarrierAct
     case 'CANCELLED':
       return { do: 'answer-cancelled', ran: true };
     case 'STOPPING':
+    case 'CANCELLING':
     case 'RELEASING':
       return { do: 'nothing' };
+    case 'COMMITTING':
     case 'COMMITTED':
       return kind === 'pivot' ? { do: 'answer-vote' } : violation('cancel', 'was committed'); // B5, B6
     default:
@@ -123,6 +181,6 @@ function violation(phase: string, what: string): BarrierAction {
   return { do: 'alarm', violation: `it was told to ${phase}, but ${what}` };
 }
 
-function never(state: never): never {
-  throw new TypeError(`no such state of a barrier: ${String(state)}`);
+function never(other: never): never {
+  throw new TypeError(`no such state or action of a barrier: ${JSON.stringify(other)}`);
 }

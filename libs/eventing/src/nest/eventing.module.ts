@@ -11,7 +11,7 @@ import {
 } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import { Eventing, type EventingOptions } from '../eventing.js';
-import type { Handlers } from '../consumer/handlers.js';
+import type { EventHandler, Handlers } from '../consumer/handlers.js';
 import type { TaskHandler } from '../tasks/task.js';
 import { UnitsOfWork } from '../unit-of-work/units-of-work.js';
 import { AuraTransport, connectTransport } from './transport-strategy.js';
@@ -35,6 +35,7 @@ export class EventingHost implements OnModuleInit {
   readonly eventing: Eventing;
   readonly #service: string;
   readonly #subscribed: readonly string[];
+  readonly #contributed: EventHandler[] = [];
 
   constructor(
     @Inject(OPTIONS) options: EventingOptions,
@@ -54,8 +55,14 @@ export class EventingHost implements OnModuleInit {
     await this.eventing.run(this.#taskHandlers());
   }
 
+  /** Handlers of another lib, beside those under `@On`: before the application listens. */
+  contribute(handlers: readonly EventHandler[]): void {
+    this.#contributed.push(...handlers);
+  }
+
   /** Called by the transport, with every method that Nest found under `@On`. */
-  async consume(handlers: Handlers): Promise<void> {
+  async consume(found: Handlers): Promise<void> {
+    const handlers = found.with(this.#contributed);
     const handled = handlers.types();
     const problems = [
       ...without(handled, this.#subscribed).map(

@@ -28,6 +28,7 @@ export interface SagaBranch {
   readonly cancelAsked: boolean;
   /** JSON, as the participant gave it. */
   readonly reply: string | null;
+  readonly refusal: Reason | null;
 }
 
 /** Why a saga was aborted, or has to be looked at: a word for programs, a sentence for people. */
@@ -66,6 +67,8 @@ export type Fact =
   | { readonly fact: 'branch-cancelled'; readonly branch: string; readonly ran: boolean }
   | { readonly fact: 'decision-repeated'; readonly branch: string }
   | { readonly fact: 'attention'; readonly reason: Reason }
+  /** Who asked for what follows, and why. */
+  | { readonly fact: 'operator'; readonly action: string; readonly by: string; readonly reason: string }
   | { readonly fact: 'ended' };
 
 /** Folds facts into the state. `at`: when they happened (ms since 1970). */
@@ -79,8 +82,10 @@ function evolveOne(state: SagaState, fact: Fact, at: number): SagaState {
       return moved(withBranch(state, fact.branch, { state: 'ASKED' }), at);
     case 'prepared':
       return moved(withBranch(state, fact.branch, { state: 'PREPARED', reply: fact.reply }), at);
-    case 'refused':
-      return moved(withBranch(state, fact.branch, { state: 'REFUSED' }), at);
+    case 'refused': {
+      const refusal = { code: fact.code, text: fact.text };
+      return moved(withBranch(state, fact.branch, { state: 'REFUSED', refusal }), at);
+    }
     case 'committed':
       return moved({ ...state, phase: 'COMMITTING', why: null, attention: null }, at);
     case 'aborted':
@@ -94,6 +99,7 @@ function evolveOne(state: SagaState, fact: Fact, at: number): SagaState {
     case 'branch-cancelled':
       return moved(cancelled(state, fact.branch, fact.ran), at);
     case 'decision-repeated':
+    case 'operator':
       return state;
     case 'attention':
       return { ...state, attention: fact.reason };

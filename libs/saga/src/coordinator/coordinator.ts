@@ -1,0 +1,146 @@
+/**
+ * What a coordinator hears, as events of its participants: who may say it, and of which saga.
+ *
+ * C1 a vote counts only from the topic of its branch's owner (H28): anything else is left out, and logged;
+ * C2 a saga that nobody knows is presumed aborted when a participant asks for its decision, and that is
+ *    written down before it is said; one that may have been purged is not: an operator is told.
+ */
+import type { EventEnvelope, EventType } from '@aura/contracts';
+import type { EventHandler, Work } from '@aura/eventing';
+import type { Logger } from '@aura/platform';
+import type { DecidedSaga, Saga } from '../definition.js';
+import * as protocol from '../generated/protocol.js';
+import { coordinatorEvents, type CoordinatorEvents } from './announce.js';
+import { repliesOf } from './replies.js';
+import { branchOf } from './saga-state.js';
+import { stepAll, type Heard, type Stepped } from './step.js';
+import { lockSagas, type KnownSaga } from './store.js';
+import { presumeAborted, UNKNOWN } from './unknown.js';
+
+const HEARD = [
+  protocol.BranchPrepared,
+  protocol.BranchRefused,
+  protocol.BranchCommitted,
+  protocol.BranchCancelled,
+  protocol.DecisionAsked,
+];
+
+/** All that `HEARD` have in common. */
+type Said = Pick<protocol.BranchPrepared, 'sagaId' | 'branch' | 'branchType' | 'coordinator'>;
+
+export interface CoordinatorOptions {
+  readonly service: string;
+  /** All versions that this program knows. */
+  readonly definitions: readonly Saga<never>[];
+  readonly logger: Logger;
+  /** Sagas were decided, and it is committed. Must not throw. */
+  onDecided(ids: readonly string[]): void;
+}
+
+/** Takes what participants say, and steps the sagas of one service. */
+export class Coordinator {
+  readonly events: CoordinatorEvents;
+  readonly #definitions: Map<string, Saga<never>>;
+  readonly #owners: readonly string[];
+
+  constructor(private readonly options: CoordinatorOptions) {
+    this.events = coordinatorEvents(options.service);
+    this.#definitions = new Map(options.definitions.map((saga) => [saga.label, saga]));
+    const owners = options.definitions.flatMap(({ branches }) => branches.map(({ type }) => type.service));
+    this.#owners = [...new Set(owners)].toSorted();
+  }
+
+  get publishes(): readonly EventType[] {
+    return Object.values(this.events) as unknown as EventType[];
+  }
+
+  get subscribes(): readonly EventType[] {
+    return this.#owners.flatMap((owner) => HEARD.map((event) => event.by(owner) as unknown as EventType));
+  }
+
+  /** One handler for all that participants say: a unit's worth of it is one step. */
+  handlers(): EventHandler[] {
+    const [type, ...also] = this.subscribes;
+    if (!type) return [];
+    const handle = (events: readonly EventEnvelope[], work: Work): Promise<void> => this.#hear(events, work);
+    return [{ mode: 'set', type, also, name: 'aura.saga.coordinator', handle }];
+  }
+
+  /** Steps locked sagas, in the caller's transaction, and lets the service's own rows follow decisions. */
+  async step(sagas: readonly KnownSaga[], heard: readonly Heard[], work: Work): Promise<Stepped[]> {
+    const stepped = await stepAll(this.events, sagas, heard, work);
+    const decided = stepped.filter((step) => step.decided);
+    if (decided.length === 0) return stepped;
+    for (const [label, group] of Map.groupBy(decided, ({ saga }) => `${saga.type} v${saga.version}`))
+      await this.#definitions.get(label)?.whenDecided?.(group.map(decidedOf), work);
+    work.afterCommit(() => this.options.onDecided(decided.map(({ saga }) => saga.id)));
+    return stepped;
+  }
+
+  async #hear(events: readonly EventEnvelope[], work: Work): Promise<void> {
+    const mine = (events as readonly EventEnvelope<Said>[]).filter(
+      ({ payload }) => payload.coordinator === this.options.service,
+    );
+    if (mine.length === 0) return;
+    const ids = [...new Set(mine.map(({ payload }) => payload.sagaId))].toSorted();
+    const sagas = await lockSagas(work, ids);
+    const known = new Map(sagas.map((saga) => [saga.id, saga]));
+    const heard = mine.flatMap((event) => this.#heardOf(event, known.get(event.payload.sagaId)));
+    await this.step(sagas, heard, work);
+    const asked = mine.filter(({ type, payload }) => {
+      const saga = known.get(payload.sagaId);
+      return isQuestion(type) && (!saga || saga.type === UNKNOWN);
+    });
+    if (asked.length > 0) await presumeAborted(this.events, asked, work, this.options.logger);
+  }
+
+  /** C1. */
+  #heardOf(event: EventEnvelope<Said>, saga: KnownSaga | undefined): Heard[] {
+    const { sagaId, branch, branchType } = event.payload;
+    if (!saga || saga.type === UNKNOWN) return [];
+    const known = branchOf(saga.state, branch);
+    const owner = known?.type === branchType ? known.owner : undefined;
+    if (owner === undefined || event.topic !== `${owner}.events`) {
+      this.options.logger.error(
+        { sagaId, branch, branchType, topic: event.topic, eventId: event.id },
+        'sagas: an answer did not come from the owner of its branch, left out',
+      );
+      return [];
+    }
+    const said = sagaEventOf(event);
+    return said ? [{ sagaId, event: said, cause: event }] : [];
+  }
+}
+
+function sagaEventOf({ type, payload }: EventEnvelope<Said>): Heard['event'] | undefined {
+  const { branch } = payload;
+  switch (type) {
+    case protocol.BranchPrepared.name:
+      return { type: 'prepared', branch, reply: (payload as protocol.BranchPrepared).reply };
+    case protocol.BranchRefused.name: {
+      const { code, reason } = payload as protocol.BranchRefused;
+      return { type: 'refused', branch, code, text: reason };
+    }
+    case protocol.BranchCommitted.name:
+      return { type: 'branch-committed', branch };
+    case protocol.BranchCancelled.name:
+      return { type: 'branch-cancelled', branch, ran: (payload as protocol.BranchCancelled).ran };
+    case protocol.DecisionAsked.name:
+      return { type: 'decision-asked', branch };
+    default:
+      return undefined;
+  }
+}
+
+function isQuestion(type: string): boolean {
+  return type === protocol.DecisionAsked.name;
+}
+
+function decidedOf({ saga, next }: Stepped): DecidedSaga {
+  return {
+    id: saga.id,
+    committed: next.phase === 'COMMITTING' || next.phase === 'COMMITTED',
+    why: next.phase === 'ABORTING' || next.phase === 'ABORTED' ? next.why : null,
+    replies: repliesOf(next),
+  };
+}

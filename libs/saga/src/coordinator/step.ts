@@ -1,0 +1,68 @@
+/**
+ * One step of many sagas: what was heard of each, folded by `decide`, written with one statement, and
+ * announced. Inside the caller's transaction.
+ */
+import type { EventEnvelope } from '@aura/contracts';
+import type { Work } from '@aura/eventing';
+import { announcements, type CoordinatorEvents } from './announce.js';
+import { decide, type SagaEvent } from './decide.js';
+import { evolve, isDecided, type Fact, type SagaState } from './saga-state.js';
+import { writeSteps, type KnownSaga, type SteppedSaga } from './store.js';
+
+/** Something that was heard of a saga, and the event that said it. */
+export interface Heard {
+  readonly sagaId: string;
+  readonly event: SagaEvent;
+  /** Undefined: a timer, or a caller of this service. */
+  readonly cause?: EventEnvelope;
+}
+
+/** A saga that a step moved. */
+export interface Stepped extends SteppedSaga {
+  /** Decided by this step. */
+  readonly decided: boolean;
+}
+
+/**
+ * Folds `heard`, in order, into `sagas` (locked, in this transaction), raises what follows, writes all of it.
+ * Gives those that moved. What is heard of a saga that is not among `sagas` is left out.
+ */
+export async function stepAll(
+  events: CoordinatorEvents,
+  sagas: readonly KnownSaga[],
+  heard: readonly Heard[],
+  work: Work,
+): Promise<Stepped[]> {
+  const at = work.now.getTime();
+  const steps = new Map(sagas.map((saga) => [saga.id, new Step(saga)]));
+  for (const { sagaId, event, cause } of heard) {
+    const step = steps.get(sagaId);
+    if (!step) continue;
+    const facts = decide(step.next, event, at);
+    for (const said of announcements(events, step.saga, step.next, facts, at))
+      work.raise(said, { correlationId: sagaId, ...(cause ? { cause } : {}) });
+    step.take(facts, at);
+  }
+  const moved = [...steps.values()].filter((step) => step.facts.length > 0);
+  await writeSteps(work, moved, work.now);
+  return moved.map(({ saga, next, facts }) => ({
+    saga,
+    next,
+    facts,
+    decided: !isDecided(saga.state) && isDecided(next),
+  }));
+}
+
+class Step {
+  readonly facts: Fact[] = [];
+  next: SagaState;
+
+  constructor(readonly saga: KnownSaga) {
+    this.next = saga.state;
+  }
+
+  take(facts: readonly Fact[], at: number): void {
+    this.facts.push(...facts);
+    this.next = evolve(this.next, facts, at);
+  }
+}

@@ -1,0 +1,178 @@
+/** The only statements on `aura.saga` and `aura.saga_log`. */
+import { ConflictError, run, statement, type Queryable } from '@aura/platform';
+import type { QueryResultRow } from 'pg';
+import type { SagaHead } from './announce.js';
+import { isDecided, isEnded, wakeAt, type Fact, type SagaState } from './saga-state.js';
+
+/** Runs a statement in a unit of work, or on a pool. */
+export interface Statements {
+  run<R extends QueryResultRow>(wanted: { name: string; text: string }, values?: unknown[]): Promise<R[]>;
+}
+
+/** A saga as it was read under its lock. */
+export interface KnownSaga extends SagaHead {
+  readonly state: SagaState;
+  readonly revision: number;
+  /** `traceparent` and `tracestate` of its start. */
+  readonly trace: Readonly<Record<string, string>>;
+}
+
+/** What a step leaves behind: the state after it, and the facts that made it. */
+export interface SteppedSaga {
+  readonly saga: KnownSaga;
+  readonly next: SagaState;
+  readonly facts: readonly Fact[];
+}
+
+export interface NewSaga extends KnownSaga {
+  readonly idempotencyKey: string | null;
+  readonly inputHash: Buffer | null;
+  readonly facts: readonly Fact[];
+}
+
+/** Nothing where the idempotency key is taken: the first one stands. */
+const INSERT = statement(
+  'saga_insert',
+  `with made as (
+     insert into aura.saga (id, type, version, phase, state, later, trace, revision, idempotency_key,
+                            input_hash, attention, wake_at, started_at, decided_at, ended_at)
+     values ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, $11, $12, $13, $14)
+     on conflict do nothing
+     returning id)
+   insert into aura.saga_log (saga_id, revision, at, facts)
+   select id, 1, $12, $15::jsonb from made
+   returning saga_id`,
+);
+
+const BY_KEY = statement(
+  'saga_by_key',
+  'select id, input_hash from aura.saga where type = $1 and idempotency_key = $2',
+);
+
+/** By id: two units that meet in several sagas lock them in the same order (H18). */
+const LOCK = statement(
+  'saga_lock',
+  `select id, type, version, state, later, trace, revision from aura.saga
+    where id = any($1::uuid[]) order by id for update`,
+);
+
+/** As `saga_lock`, of those whose time has come and that nobody else has in hand. */
+const CLAIM_DUE = statement(
+  'saga_claim_due',
+  `select id, type, version, state, later, trace, revision from aura.saga
+    where wake_at <= $1 order by wake_at limit $2 for update skip locked`,
+);
+
+const NEXT_WAKE = statement(
+  'saga_next_wake',
+  'select min(wake_at) as at from aura.saga where wake_at is not null',
+);
+
+/**
+ * The rows are locked, so each is at the revision that was read; a row that is not is another's. An earlier
+ * wake-up that is still to come stays: it only looks, and the row's indexed columns stay as they are.
+ */
+const STEP = statement(
+  'saga_step',
+  `with wanted as (
+     select * from unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
+                          $7::boolean[], $8::boolean[], $9::text[])
+       as w(id, revision, phase, state, attention, wake_at, decided, ended, facts)),
+   stepped as (
+     update aura.saga s
+        set revision = w.revision + 1, phase = w.phase, state = w.state::jsonb, attention = w.attention,
+            wake_at = case when w.wake_at is null then null
+                           when s.wake_at > $10 then least(s.wake_at, w.wake_at)
+                           else w.wake_at end,
+            decided_at = case when w.decided then coalesce(s.decided_at, $10) end,
+            ended_at = case when w.ended then coalesce(s.ended_at, $10) end
+       from wanted w
+      where s.id = w.id and s.revision = w.revision
+      returning s.id, w.revision + 1 as revision, w.facts)
+   insert into aura.saga_log (saga_id, revision, at, facts)
+   select id, revision, $10, facts::jsonb from stepped
+   returning saga_id`,
+);
+
+/** A look that changed nothing: the next one. */
+const REWAKE = statement(
+  'saga_rewake',
+  `update aura.saga s set wake_at = w.wake_at
+     from unnest($1::uuid[], $2::timestamptz[]) as w(id, wake_at) where s.id = w.id`,
+);
+
+/** True when the saga is new; false: its idempotency key, or its id, was there before. */
+export async function insertSaga(db: Statements, saga: NewSaga, at: Date): Promise<boolean> {
+  const { id, type, version, state, later, trace, idempotencyKey, inputHash, facts } = saga;
+  const rows = await db.run(INSERT, [
+    id,
+    type,
+    version,
+    state.phase,
+    JSON.stringify(state),
+    JSON.stringify(later),
+    JSON.stringify(trace),
+    idempotencyKey,
+    inputHash,
+    state.attention?.code ?? null,
+    wakeDate(state),
+    at,
+    isDecided(state) ? at : null,
+    isEnded(state) ? at : null,
+    JSON.stringify(facts),
+  ]);
+  return rows.length === 1;
+}
+
+export async function sagaByKey(
+  db: Statements,
+  type: string,
+  key: string,
+): Promise<{ id: string; inputHash: Buffer } | undefined> {
+  const [row] = await db.run<{ id: string; input_hash: Buffer }>(BY_KEY, [type, key]);
+  return row && { id: row.id, inputHash: row.input_hash };
+}
+
+export function lockSagas(db: Statements, ids: readonly string[]): Promise<KnownSaga[]> {
+  return db.run<KnownSaga & QueryResultRow>(LOCK, [ids]);
+}
+
+export function claimDue(db: Statements, at: Date, limit: number): Promise<KnownSaga[]> {
+  return db.run<KnownSaga & QueryResultRow>(CLAIM_DUE, [at, limit]);
+}
+
+/** When the next timer is due; undefined: there is none. */
+export async function nextWake(db: Queryable): Promise<Date | undefined> {
+  const [row] = await run<{ at: Date | null }>(db, NEXT_WAKE);
+  return row?.at ?? undefined;
+}
+
+/** Writes steps of locked sagas. Throws `ConflictError` where one was changed by somebody else. */
+export async function writeSteps(db: Statements, steps: readonly SteppedSaga[], at: Date): Promise<void> {
+  if (steps.length === 0) return;
+  const rows = await db.run(STEP, [
+    steps.map(({ saga }) => saga.id),
+    steps.map(({ saga }) => saga.revision),
+    steps.map(({ next }) => next.phase),
+    steps.map(({ next }) => JSON.stringify(next)),
+    steps.map(({ next }) => next.attention?.code ?? null),
+    steps.map(({ next }) => wakeDate(next)),
+    steps.map(({ next }) => isDecided(next)),
+    steps.map(({ next }) => isEnded(next)),
+    steps.map(({ facts }) => JSON.stringify(facts)),
+    at,
+  ]);
+  if (rows.length !== steps.length)
+    throw new ConflictError('a saga was changed by another process in the middle of a step: decide again');
+}
+
+/** For locked sagas whose timer came, and that did not move. */
+export async function rewake(db: Statements, sagas: readonly KnownSaga[]): Promise<void> {
+  if (sagas.length === 0) return;
+  await db.run(REWAKE, [sagas.map(({ id }) => id), sagas.map(({ state }) => wakeDate(state))]);
+}
+
+function wakeDate(state: SagaState): Date | null {
+  const at = wakeAt(state);
+  return at === undefined ? null : new Date(at);
+}

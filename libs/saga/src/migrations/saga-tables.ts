@@ -1,0 +1,5 @@
+import type { MigrationSet } from '@aura/eventing';
+import { coordinatorTables } from './0001-coordinator.js';
+
+/** In order, forward only; one that has been released is never changed. */
+export const sagaTables: MigrationSet = { table: 'saga_migration', migrations: [coordinatorTables] };

@@ -1,0 +1,242 @@
+/**
+ * The only statements on `aura.branch`.
+ *
+ * A unit reads its rows once, locked and in sorted order, and writes them once: one insert, one update.
+ */
+import type { Work } from '@aura/eventing';
+import { ConflictError, run, statement, type Queryable } from '@aura/platform';
+import { keyOf, type BranchKey, type BranchRow } from './branch-row.js';
+
+const COLUMNS = `saga_id, branch, branch_type, coordinator, state, input_schema, input, deadline, reply, code,
+  reason, created_at, prepared_at, decided_at, ask_at, asks, called_at, outside, trace`;
+
+const LOCK = statement(
+  'branch_lock',
+  `select ${COLUMNS} from aura.branch
+    where (saga_id, branch) in (select * from unnest($1::uuid[], $2::text[]))
+    order by saga_id, branch
+      for update`,
+);
+
+const FIND = statement('branch_find', `select ${COLUMNS} from aura.branch where saga_id = $1 and branch = $2`);
+
+/** In order: two units that insert the same keys wait for each other instead of dying in a deadlock. */
+const INSERT = statement(
+  'branch_insert',
+  `insert into aura.branch (${COLUMNS})
+   select saga_id, branch, branch_type, coordinator, state, input_schema, input, deadline, reply, code, reason,
+          created_at, prepared_at, decided_at, ask_at, asks, called_at, outside::jsonb, trace::jsonb
+     from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[],
+                 $8::timestamptz[], $9::text[], $10::text[], $11::text[], $12::timestamptz[],
+                 $13::timestamptz[], $14::timestamptz[], $15::timestamptz[], $16::int[], $17::timestamptz[],
+                 $18::text[], $19::text[])
+          as b(saga_id, branch, branch_type, coordinator, state, input_schema, input, deadline, reply, code,
+               reason, created_at, prepared_at, decided_at, ask_at, asks, called_at, outside, trace)
+    order by saga_id, branch
+       on conflict do nothing
+   returning branch`,
+);
+
+/** What may change of a row. */
+const UPDATE = statement(
+  'branch_update',
+  `update aura.branch b
+      set state = w.state, reply = w.reply, code = w.code, reason = w.reason, prepared_at = w.prepared_at,
+          decided_at = w.decided_at, ask_at = w.ask_at, asks = w.asks, outside = w.outside::jsonb
+     from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
+                 $8::timestamptz[], $9::timestamptz[], $10::int[], $11::text[])
+          as w(saga_id, branch, state, reply, code, reason, prepared_at, decided_at, ask_at, asks, outside)
+    where b.saga_id = w.saga_id and b.branch = w.branch`,
+);
+
+/** Nobody outside is called about a branch that was told to stop meanwhile. */
+const NOTE_CALL = statement(
+  'branch_note_call',
+  `update aura.branch set called_at = $3
+    where saga_id = $1 and branch = $2 and state = 'CALLING' returning branch`,
+);
+
+/** H20: what could not be read was about this saga. */
+const ASK_NOW = statement(
+  'branch_ask_now',
+  `update aura.branch set ask_at = $2 where saga_id = $1 and state = 'PREPARED' and ask_at is not null`,
+);
+
+const NEXT_ASK = statement(
+  'branch_next_ask',
+  'select min(ask_at) as at from aura.branch where ask_at is not null',
+);
+
+/** `skip locked`: two replicas that ask at the same time ask for different ones. */
+const DUE_ASKS = statement(
+  'branch_due_asks',
+  `select ${COLUMNS} from aura.branch where ask_at <= $1 order by ask_at limit $2 for update skip locked`,
+);
+
+/** Rows that have waited too long: for a decision, for a task, for somebody outside. */
+const STUCK = statement(
+  'branch_stuck',
+  `select ${COLUMNS} from aura.branch
+    where (state in ('COMMITTING', 'CANCELLING', 'RELEASING', 'STOPPING') and decided_at < $1)
+       or (state = 'CALLING' and created_at < $1)
+       or (state = 'PREPARED' and ask_at is not null and prepared_at < $2)
+    order by saga_id limit $3`,
+);
+
+/**
+ * By the saga's id, which begins with its time: the oldest come first by the primary key, and no index has to
+ * be kept for this.
+ */
+const PURGE = statement(
+  'branch_purge',
+  `delete from aura.branch where (saga_id, branch) in (
+     select saga_id, branch from aura.branch
+      where saga_id < $1::uuid and state in ('REFUSED', 'COMMITTED', 'CANCELLED', 'TOMBSTONE')
+        and decided_at < $2 and (deadline is null or deadline < $2)
+      order by saga_id, branch
+      limit $3
+        for update skip locked)
+   returning branch`,
+);
+
+interface SqlRow extends Record<string, unknown> {
+  saga_id: string;
+  branch: string;
+  branch_type: string;
+  coordinator: string;
+  state: BranchRow['state'];
+  input_schema: string | null;
+  input: Buffer | null;
+  deadline: Date | null;
+  reply: string | null;
+  code: string | null;
+  reason: string | null;
+  created_at: Date;
+  prepared_at: Date | null;
+  decided_at: Date | null;
+  ask_at: Date | null;
+  asks: number;
+  called_at: Date | null;
+  outside: object | null;
+  trace: Record<string, string>;
+}
+
+/** Locks these rows until the end of the transaction, in sorted order; gives those that there are. */
+export async function lockBranches(work: Work, keys: readonly BranchKey[]): Promise<BranchRow[]> {
+  const values = [keys.map(({ sagaId }) => sagaId), keys.map(({ branch }) => branch)];
+  return (await work.run<SqlRow>(LOCK, values)).map(rowOf);
+}
+
+/** Without a lock. */
+export async function findBranch(db: Queryable, { sagaId, branch }: BranchKey): Promise<BranchRow | undefined> {
+  const [row] = await run<SqlRow>(db, FIND, [sagaId, branch]);
+  return row && rowOf(row);
+}
+
+/** Throws `ConflictError` where somebody else has written one of them since it was looked for. */
+export async function insertBranches(work: Work, rows: readonly BranchRow[]): Promise<void> {
+  if (rows.length === 0) return;
+  const written = await work.run(INSERT, [
+    rows.map((r) => r.sagaId),
+    rows.map((r) => r.branch),
+    rows.map((r) => r.branchType),
+    rows.map((r) => r.coordinator),
+    rows.map((r) => r.state),
+    rows.map((r) => r.input?.inputSchema ?? null),
+    rows.map((r) => r.input?.input ?? null),
+    rows.map((r) => r.deadline),
+    rows.map((r) => r.reply),
+    rows.map((r) => r.code),
+    rows.map((r) => r.reason),
+    rows.map((r) => r.createdAt),
+    rows.map((r) => r.preparedAt),
+    rows.map((r) => r.decidedAt),
+    rows.map((r) => r.askAt),
+    rows.map((r) => r.asks),
+    rows.map((r) => r.calledAt),
+    rows.map((r) => (r.outside === null ? null : JSON.stringify(r.outside))),
+    rows.map((r) => JSON.stringify(r.trace)),
+  ]);
+  if (written.length === rows.length) return;
+  const names = rows.map(keyOf).slice(0, 5).join(', ');
+  throw new ConflictError(`another unit has begun with one of ${names} at the same time`);
+}
+
+/** Rows that are locked. */
+export async function updateBranches(work: Work, rows: readonly BranchRow[]): Promise<void> {
+  if (rows.length === 0) return;
+  await work.run(UPDATE, [
+    rows.map((r) => r.sagaId),
+    rows.map((r) => r.branch),
+    rows.map((r) => r.state),
+    rows.map((r) => r.reply),
+    rows.map((r) => r.code),
+    rows.map((r) => r.reason),
+    rows.map((r) => r.preparedAt),
+    rows.map((r) => r.decidedAt),
+    rows.map((r) => r.askAt),
+    rows.map((r) => r.asks),
+    rows.map((r) => (r.outside === null ? null : JSON.stringify(r.outside))),
+  ]);
+}
+
+/** Notes, before it is made, that somebody outside may have been called. False: it is not to be made. */
+export async function noteCall(db: Queryable, { sagaId, branch }: BranchKey, at: Date): Promise<boolean> {
+  return (await run(db, NOTE_CALL, [sagaId, branch, at])).length === 1;
+}
+
+/** What this saga holds here asks for its decision at once. */
+export async function askNow(work: Work, sagaId: string): Promise<void> {
+  await work.run(ASK_NOW, [sagaId, work.now]);
+}
+
+/** Undefined where nothing waits for a decision. */
+export async function nextAskAt(db: Queryable): Promise<Date | undefined> {
+  const [row] = await run<{ at: Date | null }>(db, NEXT_ASK);
+  return row?.at ?? undefined;
+}
+
+/** Locked; those that another replica has in hand are left to it. */
+export async function dueAsks(work: Work, limit: number): Promise<BranchRow[]> {
+  return (await work.run<SqlRow>(DUE_ASKS, [work.now, limit])).map(rowOf);
+}
+
+/** Told before `toldBefore` and not done, or a yes from before `heldBefore` without its decision. */
+export async function stuckBranches(
+  db: Queryable,
+  toldBefore: Date,
+  heldBefore: Date,
+  limit: number,
+): Promise<BranchRow[]> {
+  return (await run<SqlRow>(db, STUCK, [toldBefore, heldBefore, limit])).map(rowOf);
+}
+
+/** Forgets ended branches of sagas that are older than the UUID `below`; gives how many, `limit` at most. */
+export async function purgeBranches(work: Work, below: string, before: Date, limit: number): Promise<number> {
+  const deleted = await work.run(PURGE, [below, before, limit]);
+  return deleted.length;
+}
+
+function rowOf(row: SqlRow): BranchRow {
+  const { input, input_schema: inputSchema } = row;
+  return {
+    sagaId: row.saga_id,
+    branch: row.branch,
+    branchType: row.branch_type,
+    coordinator: row.coordinator,
+    state: row.state,
+    input: input === null || inputSchema === null ? null : { input, inputSchema },
+    deadline: row.deadline,
+    reply: row.reply,
+    code: row.code,
+    reason: row.reason,
+    createdAt: row.created_at,
+    preparedAt: row.prepared_at,
+    decidedAt: row.decided_at,
+    askAt: row.ask_at,
+    asks: row.asks,
+    calledAt: row.called_at,
+    outside: row.outside,
+    trace: row.trace,
+  };
+}

@@ -1,0 +1,91 @@
+import type { BranchType } from '@aura/contracts';
+import { InvariantError } from '@aura/platform';
+import { BranchCodec } from '../branch-codec.js';
+import type { BranchRow } from './branch-row.js';
+import type { Ask, ExternalParticipant, Participant } from './participant.js';
+
+/** How somebody outside is dealt with (ms). */
+export interface OutsideLimits {
+  /** The longest call; what takes longer is unknown. Default 10,000. */
+  readonly callTimeoutMs?: number;
+  /** A call that has not arrived there after this long never will. Default 300,000. */
+  readonly arrivalLimitMs?: number;
+  /** How long they remember idempotency keys: no call is repeated after that. Default 86,400,000. */
+  readonly keyTtlMs?: number;
+}
+
+/** A branch type of this service, and what does it. */
+export interface ParticipantEntry {
+  readonly type: BranchType;
+  readonly participant: Participant | ExternalParticipant;
+  readonly outside?: OutsideLimits;
+}
+
+interface Known {
+  readonly type: BranchType;
+  readonly codec: BranchCodec;
+}
+
+/** A branch type whose prepare happens in this database. */
+export interface LocalBranch extends Known {
+  readonly participant: Participant;
+  readonly outside?: undefined;
+}
+
+export interface ExternalBranch extends Known {
+  readonly participant: ExternalParticipant;
+  readonly outside: Required<OutsideLimits>;
+}
+
+export type KnownBranch = LocalBranch | ExternalBranch;
+
+/** The branch types of one service, by name. */
+export class KnownBranches {
+  readonly #byName = new Map<string, KnownBranch>();
+
+  /** Throws `InvariantError` for a type of another service, for two of one type, and for a wrong kind. */
+  constructor(service: string, entries: readonly ParticipantEntry[]) {
+    for (const entry of entries) {
+      const { name, service: owner } = entry.type;
+      if (owner !== service)
+        throw new InvariantError(`${name} belongs to ${owner}: ${service} can't be its participant`);
+      if (this.#byName.has(name)) throw new InvariantError(`${name} has two participants: keep one`);
+      this.#byName.set(name, knownOf(entry));
+    }
+  }
+
+  of(typeName: string): KnownBranch | undefined {
+    return this.#byName.get(typeName);
+  }
+
+  /** The services whose sagas may ask for any of them, sorted. */
+  coordinators(): string[] {
+    return [...new Set([...this.#byName.values()].flatMap(({ type }) => type.coordinators))].toSorted();
+  }
+
+  get size(): number {
+    return this.#byName.size;
+  }
+}
+
+function knownOf({ type, participant, outside = {} }: ParticipantEntry): KnownBranch {
+  const codec = new BranchCodec(type);
+  const isExternal = 'call' in participant;
+  if (isExternal !== (type.kind === 'external'))
+    throw new InvariantError(
+      isExternal
+        ? `${type.name} is ${type.kind}, but its participant calls somebody outside: declare it external`
+        : `${type.name} is external: its participant needs call, lookUp and release`,
+    );
+  if (!('call' in participant)) return { type, codec, participant };
+  const limits = { callTimeoutMs: 10_000, arrivalLimitMs: 300_000, keyTtlMs: 86_400_000, ...outside };
+  return { type, codec, participant, outside: limits };
+}
+
+/** What a participant gets of a row. Throws `UnreadableEventError`. */
+export function askIn(row: BranchRow, { codec }: Known): Ask {
+  const { sagaId, branch, coordinator, input, deadline } = row;
+  if (input === null || deadline === null)
+    throw new InvariantError(`branch ${branch} of saga ${sagaId} was never asked: it has no input`);
+  return { sagaId, branch, coordinator, input: codec.decode(input), deadline };
+}
