@@ -153,7 +153,7 @@ it('discards one that only waits: its key stays; with its last letter a key is f
 
 it('H52: a key takes so many letters; at the bound units are undone, until there is room', async () => {
   const few = { ...AT_ONCE, perKey: 3 };
-  await arrive([{ ...a(1), fails: never }, a(2)], few);
+  const [, behind] = await arrive([{ ...a(1), fails: never }, a(2)], few);
   const full = arrive([a(3), a(4), { key: 'b', n: 1, partition: 1 }], few);
   await expect(full).rejects.toThrow(LettersFullError);
   await expect(full).rejects.toMatchObject({
@@ -166,10 +166,13 @@ it('H52: a key takes so many letters; at the bound units are undone, until there
   expect(await letters.parked()).toMatchObject([{ waiting: 1 }]);
   await arrive([a(3), { key: 'b', n: 1, partition: 1 }], few);
   expect(await letters.parked()).toMatchObject([{ waiting: 2 }]);
+  await letters.operations.discard(service.events.topic, 'a', behind ?? '', change);
+  await arrive([a(4)], few); // into the room of what was discarded
+  await expect(arrive([a(5)], few)).rejects.toThrow(LettersFullError);
   await letters.operations.redrive({}, change);
   await redriven();
-  await arrive([a(4)], few);
-  expect(await service.ledger()).toEqual(['b:1', 'a:1', 'a:2', 'a:3', 'a:4']);
+  await arrive([a(5)], few);
+  expect(await service.ledger()).toEqual(['b:1', 'a:1', 'a:3', 'a:4', 'a:5']);
 });
 
 it('H52: a group takes so many letters, counted by units, redrives and discards', async () => {
