@@ -6,6 +6,7 @@ import { BranchCodec, type EncodedInput } from '../branch-codec.js';
 import type { Saga } from '../definition.js';
 import type { CoordinatorEvents, LaterAsk } from './announce.js';
 import { start } from './decide.js';
+import { beginning } from './beginning.js';
 import { evolve, wakeAt, type SagaState } from './saga-state.js';
 import { insertSaga, sagaByKey } from './store.js';
 
@@ -84,28 +85,6 @@ export class Starting {
     if (!codec) throw new InvariantError(`${type.name} is not among the branches of this service's sagas`);
     return codec.encode(input(from));
   }
-}
-
-function beginning<I extends object>({ branches, limits }: Saga<I>, at: number): SagaState {
-  return {
-    phase: 'PREPARING',
-    deadline: at + limits.prepareMs,
-    attentionMs: limits.attentionMs,
-    movedAt: at,
-    why: null,
-    attention: null,
-    branches: branches.map(({ name, type, after }) => ({
-      name,
-      type: type.name,
-      owner: type.service,
-      kind: type.kind,
-      after,
-      state: 'WAITING',
-      cancelAsked: false,
-      reply: null,
-      refusal: null,
-    })),
-  };
 }
 
 function laterAsks(
