@@ -91,7 +91,8 @@ export class Eventing {
   /** What operators may ask of this service. */
   readonly operations: Operations;
   readonly #letterMetrics: LetterMetrics;
-  readonly #pool: Pool;
+  /** The service's pool: for other libs' own statements. */
+  readonly pool: Pool;
   readonly #days: OutboxDays;
   readonly #budget: OutboxBudget;
   readonly #relay: Relay;
@@ -108,7 +109,7 @@ export class Eventing {
   constructor(private readonly options: EventingOptions) {
     const { dataSource, logger, contracts, clock = systemClock, log, registry } = options;
     const connection = { connectionString: options.databaseUrl };
-    this.#pool = (dataSource.driver as unknown as { master: Pool }).master;
+    this.pool = (dataSource.driver as unknown as { master: Pool }).master;
     this.units = new UnitsOfWork({
       dataSource,
       contracts,
@@ -116,24 +117,24 @@ export class Eventing {
       onCommitted: (written) => this.#onCommitted(written),
       admit: () => this.#budget.admit(),
     });
-    this.#letterMetrics = letterMetrics(options.service, () => totalsOf(this.#pool, options.service));
+    this.#letterMetrics = letterMetrics(options.service, () => totalsOf(this.pool, options.service));
     const { outboxRetentionDays: retentionDays, outboxBudget } = options;
     this.#days = new OutboxDays({
       service: options.service,
-      pool: this.#pool,
+      pool: this.pool,
       logger,
       ...(retentionDays === undefined ? {} : { retentionDays }),
     });
     this.#budget = new OutboxBudget({
       service: options.service,
-      pool: this.#pool,
+      pool: this.pool,
       logger,
       ...(outboxBudget ? { limits: outboxBudget } : {}),
     });
-    this.#replay = new OutboxReplay({ pool: this.#pool, units: this.units.context, log });
+    this.#replay = new OutboxReplay({ pool: this.pool, units: this.units.context, log });
     this.#relay = new Relay({
       connection,
-      db: this.#pool,
+      db: this.pool,
       log,
       registry,
       source: options.service,
@@ -152,8 +153,8 @@ export class Eventing {
    * promises.
    */
   async prepare(): Promise<void> {
-    await withClient(this.#pool, migrate);
-    await keepSchemas(this.#pool, this.options.contracts.definitions());
+    await withClient(this.pool, migrate);
+    await keepSchemas(this.pool, this.options.contracts.definitions());
     await this.#days.start();
     this.#budget.start();
   }
@@ -162,12 +163,12 @@ export class Eventing {
   async run(handlers: readonly TaskHandler[]): Promise<void> {
     const { logger, log, registry, service: source, taskLeaseMs: leaseMs } = this.options;
     const { context: units } = this.units;
-    const replays = replayTasks({ pool: this.#pool, units, log, registry, source, logger });
+    const replays = replayTasks({ pool: this.pool, units, log, registry, source, logger });
     const all = [...handlers, ...this.#added, replays, ...(this.#redrives ? [this.#redrives] : [])];
     this.#tasks = new TaskRunner({
       handlers: all,
       units,
-      pool: this.#pool,
+      pool: this.pool,
       logger,
       ...(leaseMs === undefined ? {} : { leaseMs }),
     });
@@ -249,9 +250,9 @@ export class Eventing {
         log,
         consumer: () => this.#consumer,
       }),
-      relay: new OutboxRelay({ pool: this.#pool, replay: this.#replay }),
+      relay: new OutboxRelay({ pool: this.pool, replay: this.#replay }),
       replay: this.#replay,
-      topics: new ServiceTopic({ topic, log, pool: this.#pool }),
+      topics: new ServiceTopic({ topic, log, pool: this.pool }),
       topicNames: [topic],
       relayStatus: () => this.#relay.status(),
       upkeep: this.#upkeep(),
@@ -263,9 +264,9 @@ export class Eventing {
   #upkeep(): FindingSource[] {
     const { outboxRetentionDays, inboxRetentionDays } = this.options;
     return [
-      { name: 'the outbox', findings: () => outboxDaysFindings(this.#pool, outboxRetentionDays) },
+      { name: 'the outbox', findings: () => outboxDaysFindings(this.pool, outboxRetentionDays) },
       { name: 'the budget of the outbox', findings: () => this.#budget.findings() },
-      { name: 'the inbox', findings: () => inboxFindings(this.#pool, inboxRetentionDays) },
+      { name: 'the inbox', findings: () => inboxFindings(this.pool, inboxRetentionDays) },
     ];
   }
 

@@ -18,8 +18,9 @@ export type {
 } from './coordinator/saga-state.js';
 export type { StartedSaga, StartOptions } from './coordinator/starting.js';
 export type { SagaView } from './coordinator/view.js';
-export { Sagas, type SagaPlace, type SagasOptions } from './sagas.js';
+export { Sagas, type ParticipantSource, type SagaPlace, type SagasOptions } from './sagas.js';
 export { ParticipantOf } from './nest/participant-of.js';
+export { SagaHost, SagaModule, type SagaModuleOptions } from './nest/saga.module.js';
 export {
   prepared,
   refused,
@@ -28,5 +29,7 @@ export {
   type ExternalParticipant,
   type OutsideCall,
   type Participant,
+  type SetWork,
   type Vote,
 } from './participant/participant.js';
+export type { OutsideLimits } from './participant/known-branches.js';

@@ -1,5 +1,5 @@
 /** The sagas of one service, put together without a framework; `nest/saga.module.ts` puts them into Nest. */
-import type { EventType } from '@aura/contracts';
+import type { BranchType, EventType } from '@aura/contracts';
 import { migrate, type EventHandler, type TaskHandler, type UnitsOfWork, type Work } from '@aura/eventing';
 import {
   InvariantError,
@@ -21,19 +21,40 @@ import { viewOf, type SagaView } from './coordinator/view.js';
 import { Waiting } from './coordinator/waiting.js';
 import type { Saga } from './definition.js';
 import { sagaTables } from './migrations/saga-tables.js';
+import { Answers } from './participant/answers.js';
+import { INCOMING } from './participant/incoming.js';
+import type { OutsideLimits } from './participant/known-branches.js';
+import type { ExternalParticipant, Participant } from './participant/participant.js';
+import { Participants } from './participant/participants.js';
 
 export interface SagasOptions {
   readonly service: string;
   /** The sagas that this service starts: every version that is still in use. */
   readonly coordinates?: readonly Saga<never>[];
+  /** The branch types that this service takes part with. Their participants are asked for by `prepare`. */
+  readonly participates?: readonly ParticipantSource[];
   readonly logger: Logger;
   readonly clock?: Clock;
+}
+
+/** A branch type and what does it, once that has been made. */
+export interface ParticipantSource {
+  readonly type: BranchType;
+  readonly participant: () => Participant | ExternalParticipant;
+  readonly outside?: OutsideLimits;
 }
 
 /** Where sagas run: known only once the event path of the service is. */
 export interface SagaPlace {
   readonly units: UnitsOfWork;
   readonly pool: Pool;
+}
+
+interface Running {
+  readonly place: SagaPlace;
+  readonly timers: Timers;
+  readonly waiting: Waiting;
+  readonly participants: Participants;
 }
 
 const IN_USE = statement(
@@ -45,13 +66,13 @@ const IN_USE = statement(
 /**
  * Starts and coordinates sagas, and takes part in them.
  *
- * `publishes`, `subscribes`, `handlers` and `tasks` go to the service's event path; then `prepare` before
- * anything is consumed, `start`, and `stop` before the event path.
+ * `publishes` and `subscribes` belong to the service's contracts; then `prepare`, `handlers` and `tasks` for
+ * its event path before that consumes, `start`, and `stop` before the event path.
  */
 export class Sagas {
   readonly #coordinator: Coordinator;
   readonly #starting: Starting;
-  #running: { place: SagaPlace; timers: Timers; waiting: Waiting } | undefined;
+  #running: Running | undefined;
 
   /** Throws `InvariantError` for a definition that can't work in this service. */
   constructor(private readonly options: SagasOptions) {
@@ -67,30 +88,50 @@ export class Sagas {
     );
   }
 
+  /** False: this service neither starts sagas nor takes part in any, and needs none of their tables. */
+  get hasPart(): boolean {
+    const { coordinates = [], participates = [] } = this.options;
+    return coordinates.length + participates.length > 0;
+  }
+
+  /** What the service has to declare that it publishes. */
   get publishes(): readonly EventType[] {
-    return this.#coordinator.publishes;
+    const { service, coordinates = [], participates = [] } = this.options;
+    return [
+      ...(coordinates.length > 0 ? this.#coordinator.publishes : []),
+      ...(participates.length > 0 ? new Answers(service).types() : []),
+    ];
   }
 
+  /** What it has to declare that it reads. */
   get subscribes(): readonly EventType[] {
-    return this.#coordinator.subscribes;
-  }
-
-  handlers(): EventHandler[] {
-    return this.#coordinator.handlers();
-  }
-
-  tasks(): TaskHandler[] {
-    return [];
+    const { participates = [] } = this.options;
+    const coordinators = new Set(participates.flatMap(({ type }) => type.coordinators));
+    const asked = [...coordinators].flatMap((name) => INCOMING.map((shared) => shared.by(name)));
+    return [...this.#coordinator.subscribes, ...asked];
   }
 
   /** Brings the tables up to date; throws where a version that is in use is not declared any more. */
   async prepare(place: SagaPlace): Promise<void> {
-    const { logger, clock = systemClock } = this.options;
+    const { service, participates = [], logger, clock = systemClock } = this.options;
     await withClient(place.pool, (client) => migrate(client, sagaTables));
     await this.#checkVersions(place.pool);
-    const { units, pool: db } = place;
-    const timers = new Timers({ coordinator: this.#coordinator, units, db, clock, logger });
-    this.#running = { place, timers, waiting: new Waiting(db, logger) };
+    const { units, pool } = place;
+    const timers = new Timers({ coordinator: this.#coordinator, units, db: pool, clock, logger });
+    const entries = participates.map(({ participant, ...entry }) => ({
+      ...entry,
+      participant: participant(),
+    }));
+    const participants = new Participants({ service, participants: entries, units, pool, clock, logger });
+    this.#running = { place, timers, waiting: new Waiting(pool, logger), participants };
+  }
+
+  handlers(): EventHandler[] {
+    return [...this.#coordinator.handlers(), ...this.#parts.participants.handlers()];
+  }
+
+  tasks(): TaskHandler[] {
+    return this.#parts.participants.tasks();
   }
 
   start(): void {
@@ -147,7 +188,7 @@ export class Sagas {
     await this.#parts.timers.runOnce();
   }
 
-  get #parts(): { place: SagaPlace; timers: Timers; waiting: Waiting } {
+  get #parts(): Running {
     if (!this.#running) throw new InvariantError('sagas are used before they were prepared');
     return this.#running;
   }

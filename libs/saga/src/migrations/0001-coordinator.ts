@@ -50,7 +50,7 @@ export const coordinatorTables: Migration = {
     );
 
     create table aura.saga_purged (
-      only boolean primary key default true check (only),
+      id int primary key default 1 check (id = 1),
       mark timestamptz not null
     );
   `,

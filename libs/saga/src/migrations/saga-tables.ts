@@ -1,5 +1,9 @@
 import type { MigrationSet } from '@aura/eventing';
 import { coordinatorTables } from './0001-coordinator.js';
+import { participantTables } from './0002-participant.js';
 
 /** In order, forward only; one that has been released is never changed. */
-export const sagaTables: MigrationSet = { table: 'saga_migration', migrations: [coordinatorTables] };
+export const sagaTables: MigrationSet = {
+  table: 'saga_migration',
+  migrations: [coordinatorTables, participantTables],
+};

@@ -7,6 +7,7 @@ import {
 } from '@aura/contracts';
 import { kafkaLog, postgresLog, type EventLog } from '@aura/event-log';
 import { connectEventing, EventingHost, EventingModule, type EventingOptions } from '@aura/eventing';
+import { SagaHost, SagaModule, Sagas, type Saga } from '@aura/saga';
 import { InvariantError, Shutdown, type Clock, type Logger } from '@aura/platform';
 import { Inject, Injectable, Module, type DynamicModule, type OnModuleInit } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
@@ -20,6 +21,8 @@ export interface EventsModuleOptions {
   readonly publishes: readonly EventType[];
   /** Each has at least one `@On` handler; start-up says so where one is missing. */
   readonly subscribes: readonly EventType[];
+  /** The sagas that this service starts. Branches of others' sagas are found by `@ParticipantOf`. */
+  readonly sagas?: readonly Saga<never>[];
 }
 
 /**
@@ -27,9 +30,19 @@ export interface EventsModuleOptions {
  * with the producers; readiness checks `log`, `registry`, `topics`, `relay` and `consumer`; the admin API
  * that operators use.
  */
-export function eventsModule({ publishes, subscribes }: EventsModuleOptions): DynamicModule {
+export function eventsModule({
+  publishes,
+  subscribes,
+  sagas: coordinates = [],
+}: EventsModuleOptions): DynamicModule {
+  const sagaModule = SagaModule.forRootAsync({
+    coordinates,
+    inject: [CONFIG, LOGGER, CLOCK],
+    useFactory: ({ name: service }: Config, logger: Logger, clock: Clock) => ({ service, logger, clock }),
+  });
   const eventing = EventingModule.forRootAsync({
-    inject: [CONFIG, LOGGER, CLOCK, DataSource, Shutdown, Health],
+    imports: [sagaModule],
+    inject: [CONFIG, LOGGER, CLOCK, DataSource, Shutdown, Health, Sagas],
     useFactory: (
       config: Config,
       logger: Logger,
@@ -37,6 +50,7 @@ export function eventsModule({ publishes, subscribes }: EventsModuleOptions): Dy
       dataSource: DataSource,
       shutdown: Shutdown,
       health: Health,
+      sagas: Sagas,
     ): EventingOptions => {
       const { log, registry } = openLog(config, logger);
       shutdown.add('producer', 'event log', () => log.close());
@@ -50,7 +64,10 @@ export function eventsModule({ publishes, subscribes }: EventsModuleOptions): Dy
         databaseUrl: config.databaseUrl.reveal(),
         log,
         registry,
-        contracts: new Contracts({ publishes, subscribes }),
+        contracts: new Contracts({
+          publishes: [...publishes, ...sagas.publishes],
+          subscribes: [...subscribes, ...sagas.subscribes],
+        }),
         logger,
         clock,
         ...(createTopics ? { createTopics: { partitions: logPartitions } } : {}),
@@ -64,9 +81,9 @@ export function eventsModule({ publishes, subscribes }: EventsModuleOptions): Dy
   });
   return {
     module: EventsModule,
-    imports: [eventing],
+    imports: [sagaModule, eventing],
     controllers: [...ADMIN_CONTROLLERS],
-    providers: [EventsHealth],
+    providers: [EventsHealth, SagaHost],
   };
 }
 

@@ -1,0 +1,40 @@
+import { saga, type Saga } from '../src/index.js';
+import type { Wanted } from './branches.js';
+import { holding, HOLDS } from './holds.js';
+import type { SagaService, SagaSystem } from './saga-services.js';
+
+/** What the saga of the specs is started with: `none` makes a branch refuse. */
+export interface Order {
+  readonly stock: string;
+  readonly money: string;
+  readonly slot: string;
+}
+
+export interface Purchase {
+  readonly definition: Saga<Order>;
+  readonly shop: SagaService;
+  readonly participants: readonly SagaService[];
+}
+
+/** Four services: one starts a saga of three branches, each in a service of its own. */
+export async function purchase(system: SagaSystem): Promise<Purchase> {
+  const stock = system.branch('stock', 'StockHold', ['shop']);
+  const money = system.branch('money', 'MoneyHold', ['shop']);
+  const slot = system.branch('slots', 'SlotHold', ['shop']);
+  const definition = saga<Order>('purchase', 1)
+    .branch('stock', stock, (order): Wanted => ({ what: order.stock }))
+    .branch('money', money, (order): Wanted => ({ what: order.money }))
+    .branch('slot', slot, (order): Wanted => ({ what: order.slot }))
+    .within({ prepareMs: 20_000 });
+  const participants = await Promise.all(
+    [stock, money, slot].map((type) =>
+      system.service({
+        name: type.service.replace(/_[0-9a-f]+$/, ''),
+        participates: [{ type: type as never, participant: holding as never }],
+        sql: HOLDS,
+      }),
+    ),
+  );
+  const shop = await system.service({ name: 'shop', coordinates: [definition as Saga<never>] });
+  return { definition, shop, participants };
+}
