@@ -33,6 +33,7 @@ export {
   type ConsumerOptions,
   type ConsumerStatus,
 } from './consumer/consumer.js';
+export { setSpan } from './consumer/handling.js';
 export {
   Handlers,
   type EachHandler,

@@ -2,12 +2,14 @@ import type { EventEnvelope } from '@aura/contracts';
 import { run, traceContext } from '@aura/platform';
 import {
   context,
+  createContextKey,
   ROOT_CONTEXT,
   SpanKind,
   SpanStatusCode,
   trace,
   type Link,
   type Span,
+  type SpanContext,
 } from '@opentelemetry/api';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import { planCalls, planLocks, type Call } from './calls.js';
@@ -17,6 +19,12 @@ import { setWork } from './set-work.js';
 const tracer = trace.getTracer('@aura/eventing');
 /** A span of a set names at most this many of its events: exporters cut longer lists anyway. */
 const MAX_LINKS = 64;
+const SET_SPAN = createContextKey('aura.set');
+
+/** The span of the set that is being handled: to link to, it is nobody's parent. Undefined without an SDK. */
+export function setSpan(): SpanContext | undefined {
+  return context.active().getValue(SET_SPAN) as SpanContext | undefined;
+}
 
 /**
  * Applies `events`, in arrival order, through their handlers: of a unit, or of a redrive, in the same way.
@@ -89,7 +97,8 @@ function handleSet(
     trace.setSpan(ROOT_CONTEXT, batch),
   );
   const work = setWork(unit, first, group, handler.name);
-  return context.with(ROOT_CONTEXT, () => ended(span, () => handler.handle(events, work)));
+  const within = ROOT_CONTEXT.setValue(SET_SPAN, span.spanContext());
+  return context.with(within, () => ended(span, () => handler.handle(events, work)));
 }
 
 function attributesOf(handler: string, event: EventEnvelope, group: string): Record<string, string> {

@@ -243,8 +243,9 @@ export class TaskRunner {
       return;
     }
     const fields = { err: error, taskId: task.id, kind: task.kind, key: task.key, attempt: task.attempt };
-    const last = task.attempt >= (handler.maxAttempts ?? DEFAULT_ATTEMPTS);
-    if (kindOf(error) !== 'terminal' && !last) {
+    const { maxAttempts = DEFAULT_ATTEMPTS } = handler;
+    const hopeless = kindOf(error) === 'terminal' && maxAttempts !== Infinity;
+    if (!hopeless && task.attempt < maxAttempts) {
       const afterMs = backoffMs(task.attempt, Math.random(), handler);
       await store.retryTask(pool, task.id, token, afterMs, errorRecord(error));
       logger.warn({ ...fields, afterMs }, 'task: attempt failed, will be tried again');

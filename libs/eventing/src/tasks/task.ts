@@ -34,7 +34,7 @@ export interface TaskHandler<P extends object = object> {
   run(task: Task<P>, signal: AbortSignal): Promise<TaskEnding>;
   /** The ending of a task that failed for good. Without it the task stays in sight with its error. */
   failed?(task: Task<P>, error: Error): TaskEnding;
-  /** Default 5. */
+  /** Default 5. `Infinity`: it is tried again for ever, whatever it throws; `failed` is never called. */
   readonly maxAttempts?: number;
   /** How many of this kind run side by side in this process. Default 4. */
   readonly concurrency?: number;

@@ -18,7 +18,10 @@ const LOCK = statement(
       for update`,
 );
 
-const FIND = statement('branch_find', `select ${COLUMNS} from aura.branch where saga_id = $1 and branch = $2`);
+const FIND = statement(
+  'branch_find',
+  `select ${COLUMNS} from aura.branch where saga_id = $1 and branch = $2`,
+);
 
 /** In order: two units that insert the same keys wait for each other instead of dying in a deadlock. */
 const INSERT = statement(
@@ -128,7 +131,10 @@ export async function lockBranches(work: Work, keys: readonly BranchKey[]): Prom
 }
 
 /** Without a lock. */
-export async function findBranch(db: Queryable, { sagaId, branch }: BranchKey): Promise<BranchRow | undefined> {
+export async function findBranch(
+  db: Queryable,
+  { sagaId, branch }: BranchKey,
+): Promise<BranchRow | undefined> {
   const [row] = await run<SqlRow>(db, FIND, [sagaId, branch]);
   return row && rowOf(row);
 }

@@ -48,12 +48,23 @@ export interface Participant<I extends object = object> {
   /** Gives back what `prepare` held; of a compensatable: undoes it. After a yes only, and once. */
   cancel(ask: Ask<I>, work: Work): Promise<void>;
   /**
+   * Locks, in one sorted statement, the rows that these asks are going to change, whatever their phase: before
+   * any of them is called. Without it two replicas with the same rows in their units wait for each other.
+   */
+  lockAll?(asks: readonly Ask<I>[], work: Work): Promise<void>;
+  /**
    * Set-based forms for a hot participant: one call for all asks of a unit, in the order of their saga's ids;
    * answers in the same order. Where it throws, each ask is tried by itself by the methods above.
    */
-  prepareAll?(asks: readonly Ask<I>[], work: Work): Promise<readonly Vote[]>;
-  commitAll?(asks: readonly Ask<I>[], work: Work): Promise<void>;
-  cancelAll?(asks: readonly Ask<I>[], work: Work): Promise<void>;
+  prepareAll?(asks: readonly Ask<I>[], work: SetWork): Promise<readonly Vote[]>;
+  commitAll?(asks: readonly Ask<I>[], work: SetWork): Promise<void>;
+  cancelAll?(asks: readonly Ask<I>[], work: SetWork): Promise<void>;
+}
+
+/** The work of a set of asks. Events and tasks of one of them are raised through `of`. */
+export interface SetWork extends Work {
+  /** For one of the set's asks: what it raises is caused by that ask alone. */
+  of(ask: Ask): Work;
 }
 
 /** What somebody outside said to a call. `data` is JSON, at most 4 KiB: an authorisation's reference. */

@@ -1,0 +1,95 @@
+/**
+ * One ask while it is worked on: its span in the trace of the event that brought it, and a `Work` whose
+ * events and tasks go on from there.
+ */
+import type { Work } from '@aura/eventing';
+import { setSpan } from '@aura/eventing';
+import { InvariantError, traceContext } from '@aura/platform';
+import { context, ROOT_CONTEXT, SpanStatusCode, trace, type Context, type Span } from '@opentelemetry/api';
+import type { Incoming } from './incoming.js';
+import type { KnownBranch } from './known-branches.js';
+import type { Ask, SetWork, Vote } from './participant.js';
+
+const tracer = trace.getTracer('@aura/saga');
+
+export class Asked {
+  readonly #span: Span;
+  readonly #context: Context;
+
+  constructor(
+    readonly incoming: Incoming,
+    { type }: KnownBranch,
+  ) {
+    const { event, branch, sagaId, phase } = incoming;
+    const undoes = type.kind === 'compensatable' && phase === 'cancel';
+    const parent = traceContext(event.headers, ROOT_CONTEXT);
+    const unit = setSpan();
+    const attributes = {
+      'aura.saga.id': sagaId,
+      'aura.saga.branch': branch,
+      'aura.saga.type': type.name,
+      ...(undoes ? { 'aura.saga.compensation': true } : {}),
+    };
+    const name = `aura.saga.${undoes ? 'compensate' : phase} ${branch}`;
+    this.#span = tracer.startSpan(name, { attributes, links: unit ? [{ context: unit }] : [] }, parent);
+    this.#context = trace.setSpan(parent, this.#span);
+  }
+
+  voted(vote: Vote): void {
+    this.#span.setAttribute('aura.saga.vote', vote.prepared ? 'prepared' : 'refused');
+    if (!vote.prepared) this.#span.setAttribute('aura.saga.refusal', vote.code);
+  }
+
+  failed(error: unknown): void {
+    this.#span.recordException(error instanceof Error ? error : String(error));
+    this.#span.setStatus({ code: SpanStatusCode.ERROR });
+  }
+
+  end(): void {
+    this.#span.end();
+  }
+
+  /** `work`, on behalf of this ask: what it raises and schedules is caused by its event, in its span. */
+  on(work: Work): Work {
+    const { event } = this.incoming;
+    return {
+      manager: work.manager,
+      now: work.now,
+      run: (statement, values) => work.run(statement, values),
+      lock: (key) => work.lock(key),
+      afterCommit: (hint) => work.afterCommit(hint),
+      raise: (raised, options) =>
+        context.with(this.#context, () => work.raise(raised, { cause: event, ...options })),
+      schedule: (task) => context.with(this.#context, () => work.schedule({ cause: event, ...task })),
+      savepoint: (fn) => work.savepoint((inner) => fn(this.on(inner))),
+    };
+  }
+
+  /** Runs what belongs to this ask alone within its span. */
+  within<T>(fn: () => T): T {
+    return context.with(this.#context, fn);
+  }
+}
+
+/** `work` of a set: whoever raises says for which of the asks. */
+export function setWorkOf(work: Work, asks: ReadonlyMap<Ask, Asked>): SetWork {
+  const unnamed = (what: string): never => {
+    throw new InvariantError(`a set of asks ${what} without saying for which: use work.of(ask)`);
+  };
+  return {
+    manager: work.manager,
+    now: work.now,
+    run: (statement, values) => work.run(statement, values),
+    lock: (key) => work.lock(key),
+    afterCommit: (hint) => work.afterCommit(hint),
+    raise: (event) => unnamed(`raised ${event.type.name}`),
+    schedule: (task) => unnamed(`scheduled ${task.kind}`),
+    savepoint: (fn) => work.savepoint((inner) => fn(setWorkOf(inner, asks))),
+    of(ask) {
+      const asked = asks.get(ask);
+      return asked
+        ? asked.on(work)
+        : unnamed(`named branch ${ask.branch} of saga ${ask.sagaId}, no part of it,`);
+    },
+  };
+}
