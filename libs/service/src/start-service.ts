@@ -82,7 +82,8 @@ export async function startService<S extends z.ZodRawShape>(
     for (const warning of warnings) logger.warn({}, warning);
     try {
       if (options.telemetry) {
-        startTelemetry({ serviceName: config.name, otlpEndpoint: config.otlpEndpoint });
+        const { name: serviceName, otlpEndpoint, traceSampleRatio } = config;
+        startTelemetry({ serviceName, otlpEndpoint, traceSampleRatio });
         shutdown.add('telemetry', 'telemetry', stopTelemetry);
       }
       return await start(options, options.module(config), parts);

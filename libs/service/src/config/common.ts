@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { flag, integer, list, port, secret, secretUrl, url } from './settings.js';
+import { flag, integer, list, port, secret, secretUrl, share, url } from './settings.js';
 
 /** The settings that every service has. */
 export const COMMON_SETTINGS = {
@@ -62,6 +62,11 @@ export const COMMON_SETTINGS = {
   otlpEndpoint: url('http', 'https')
     .optional()
     .describe('Where traces go (OTLP over HTTP), for example http://127.0.0.1:4318; nowhere without it.'),
+  traceSampleRatio: share()
+    .default(1)
+    .describe(
+      'Share of the traces begun here that are recorded, 0 to 1; one that began elsewhere is as it was begun.',
+    ),
   serviceTokenSecret: secret(32)
     .optional()
     .describe('Key that signs and checks tokens between services, at least 32 characters; the same for all.'),

@@ -40,6 +40,7 @@ describe('config', () => {
       AURA_HTTP_PORT: '99999',
       AURA_LOG_LEVEL: 'loud',
       AURA_OTLP_ENDPOINT: 'ftp://collector',
+      AURA_TRACE_SAMPLE_RATIO: '1.5',
       AURA_SERVICE_TOKEN_SECRET: 'short',
       AURA_DATABSE_URL: 'postgres://x/y',
     });
@@ -49,7 +50,19 @@ describe('config', () => {
       "AURA_DATABASE_URL is missing: The service's own database.",
       'AURA_LOG_LEVEL must be one of trace, debug, info, warn, error, fatal, silent',
       'AURA_OTLP_ENDPOINT must be a URL that starts with http:// or https://',
+      'AURA_TRACE_SAMPLE_RATIO must be a number from 0 to 1',
       'AURA_SERVICE_TOKEN_SECRET is shorter than 32',
+    ]);
+  });
+
+  it.each(['0', '0.1', '.25', '1', '1.0'])('takes %s as a share', (text) => {
+    const config = plain.load({ ...MINIMAL, AURA_TRACE_SAMPLE_RATIO: text });
+    expect(config.traceSampleRatio).toBe(Number(text));
+  });
+
+  it.each(['-0.1', '1.01', '10 %', '1e-1', '0,5', 'NaN'])('refuses %s as a share', (text) => {
+    expect(problemsOf({ ...MINIMAL, AURA_TRACE_SAMPLE_RATIO: text })).toEqual([
+      'AURA_TRACE_SAMPLE_RATIO must be a number from 0 to 1',
     ]);
   });
 

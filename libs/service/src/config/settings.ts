@@ -40,6 +40,14 @@ export function integer(min: number, max: number) {
     .pipe(z.number().min(min, `must be at least ${min}`).max(max, `must be at most ${max}`));
 }
 
+/** A share of the whole: 0 to 1, as decimal digits. */
+export function share() {
+  return z
+    .string()
+    .regex(/^(?:0|0?\.\d{1,9}|1(?:\.0{1,9})?)$/, 'must be a number from 0 to 1')
+    .transform(Number);
+}
+
 /** A TCP port; 0 lets the system choose a free one. */
 export function port() {
   return integer(0, 65_535);

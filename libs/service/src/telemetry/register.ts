@@ -12,10 +12,13 @@ if (supportsSyncHooks()) register({ include: ['pg', 'pg-pool', 'kafkajs', 'http'
 
 // After the hooks: what these import is patched like everything else.
 const { startTelemetry } = await import('./sdk.js');
+const { COMMON_SETTINGS } = await import('../config/common.js');
 const environment = process.env;
 startTelemetry({
   serviceName: environment['OTEL_SERVICE_NAME'] ?? nameOfMain(process.argv[1]) ?? 'aura',
   otlpEndpoint: environment['AURA_OTLP_ENDPOINT'] ?? environment['OTEL_EXPORTER_OTLP_ENDPOINT'],
+  // A wrong one counts as unset: the service's configuration refuses it a moment later, in words.
+  traceSampleRatio: COMMON_SETTINGS.traceSampleRatio.safeParse(environment['AURA_TRACE_SAMPLE_RATIO']).data,
 });
 
 /** `gateway` for `.../apps/gateway/dist/main.js`, whose package is `@aura/gateway`. */

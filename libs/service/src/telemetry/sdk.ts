@@ -4,6 +4,7 @@
  * - no exporter runs unless an endpoint is given (the SDK's own default sends to localhost:4318 and fails
  *   for ever);
  * - metrics are read by Prometheus from the service's own port: /metrics;
+ * - what is recorded is decided where a trace begins: sampling.ts;
  * - the context travels as W3C `traceparent` and `tracestate`: over HTTP, and through outbox and log.
  */
 import { context, metrics, propagation, trace } from '@opentelemetry/api';
@@ -15,11 +16,14 @@ import { PgInstrumentation } from '@opentelemetry/instrumentation-pg';
 import { NodeSDK } from '@opentelemetry/sdk-node';
 import { BatchSpanProcessor, NoopSpanProcessor, type SpanProcessor } from '@opentelemetry/sdk-trace';
 import { closeMetrics, openMetrics } from './metrics.js';
+import { samplerOf } from './sampling.js';
 
 export interface TelemetryOptions {
   readonly serviceName: string;
   /** Base URL of an OTLP/HTTP collector; traces are sent to `<it>/v1/traces`. Nothing is sent without it. */
   readonly otlpEndpoint?: string | undefined;
+  /** Share of the traces begun here that are recorded, 0 to 1 (default). `OTEL_TRACES_SAMPLER` is not read. */
+  readonly traceSampleRatio?: number | undefined;
   /** Further processors: a test's exporter. */
   readonly spanProcessors?: readonly SpanProcessor[];
 }
@@ -34,6 +38,7 @@ let sdk: NodeSDK | undefined;
 export function startTelemetry({
   serviceName,
   otlpEndpoint,
+  traceSampleRatio = 1,
   spanProcessors = [],
 }: TelemetryOptions): boolean {
   if (sdk) return false;
@@ -46,6 +51,7 @@ export function startTelemetry({
     : [];
   sdk = new NodeSDK({
     serviceName,
+    sampler: samplerOf(traceSampleRatio),
     // Without any processor there would be no trace ids at all: none in the log, none in the outbox.
     spanProcessors: [new NoopSpanProcessor(), ...spanProcessors, ...exporters],
     metricReaders: [openMetrics()],
