@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import { GuardedProvider, type GuardOptions } from './guarded-provider.js';
+import {
+  ProviderRefusedError,
+  ProviderSilentError,
+  ProviderUnavailableError,
+  type PaymentProvider,
+} from './payment-provider.js';
+
+type Look = PaymentProvider['lookUp'];
+
+/** Somebody outside of whom only look-ups are asked here. */
+function guarded(lookUp: Look, options: Partial<GuardOptions> = {}): PaymentProvider {
+  const never = (): Promise<never> => Promise.reject(new Error('not asked here'));
+  const provider = { authorise: never, capture: never, void: never, refund: never, lookUp };
+  return new GuardedProvider(provider, { timeoutMs: 1_000, ...options });
+}
+
+const signal = new AbortController().signal;
+const silence = (): Promise<never> => new Promise(() => undefined);
+const refusedConnection = (): Promise<never> => Promise.reject(new ProviderUnavailableError('nobody'));
+
+describe('the guard around the provider', () => {
+  it('tries once more, and says "unavailable" only where no try can have got there', async () => {
+    let asked = 0;
+    const away = guarded(() => (asked++, refusedConnection()));
+    await expect(away.lookUp('r', signal)).rejects.toBeInstanceOf(ProviderUnavailableError);
+    expect(asked).toBe(2);
+    let tries = 0;
+    const mixed = guarded(() => (++tries === 1 ? silence() : refusedConnection()), { timeoutMs: 5 });
+    await expect(mixed.lookUp('r', signal)).rejects.toBeInstanceOf(ProviderSilentError);
+    expect(tries).toBe(2);
+  });
+
+  it('a refusal is final: neither tried again nor a reason to stop asking', async () => {
+    let asked = 0;
+    const refusing = guarded(() => (asked++, Promise.reject(new ProviderRefusedError('voided', 'no'))), {
+      breakAfter: 2,
+    });
+    for (let n = 0; n < 5; n++)
+      await expect(refusing.lookUp('r', signal)).rejects.toBeInstanceOf(ProviderRefusedError);
+    expect(asked).toBe(5);
+  });
+
+  it('asks one who is away no more for a while, and then again', async () => {
+    let asked = 0;
+    let isAway = true;
+    const away = guarded(() => (asked++, isAway ? refusedConnection() : Promise.resolve(undefined)), {
+      retries: 0,
+      breakAfter: 3,
+      breakMs: 20,
+    });
+    for (let n = 0; n < 10; n++)
+      await expect(away.lookUp('r', signal)).rejects.toBeInstanceOf(ProviderUnavailableError);
+    expect(asked).toBeLessThan(10);
+    isAway = false;
+    await expect.poll(() => away.lookUp('r', signal).then(() => 'answered')).toBe('answered');
+  });
+
+  it('lets so many ask at a time and as many wait, and sends nothing of the others', async () => {
+    let asked = 0;
+    const opened = Promise.withResolvers<undefined>();
+    const busy = guarded(() => (asked++, opened.promise), { atOnce: 2 });
+    const all = Array.from({ length: 6 }, () =>
+      busy.lookUp('r', signal).then(
+        () => 'done',
+        (error: Error) => error,
+      ),
+    );
+    const refused = await Promise.race(all.slice(4));
+    expect(refused).toBeInstanceOf(ProviderUnavailableError);
+    expect(asked).toBe(2);
+    opened.resolve(undefined);
+    expect((await Promise.all(all)).filter((outcome) => outcome === 'done')).toHaveLength(4);
+  });
+});

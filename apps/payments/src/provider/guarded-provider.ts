@@ -1,0 +1,118 @@
+import {
+  bulkhead,
+  BulkheadRejectedError,
+  BrokenCircuitError,
+  circuitBreaker,
+  ConsecutiveBreaker,
+  ExponentialBackoff,
+  handleWhen,
+  retry,
+  timeout,
+  TimeoutStrategy,
+  wrap,
+  type IPolicy,
+} from 'cockatiel';
+import {
+  ProviderRefusedError,
+  ProviderSilentError,
+  ProviderUnavailableError,
+  type Authorisation,
+  type AuthoriseRequest,
+  type PaymentProvider,
+  type ProviderCall,
+} from './payment-provider.js';
+
+export interface GuardOptions {
+  /** How long a try may take. */
+  readonly timeoutMs: number;
+  /** Further tries after the first. Default 1. */
+  readonly retries?: number;
+  /** Failures in a row after which nothing is sent for a while. Default 10. */
+  readonly breakAfter?: number;
+  /** For so long. Default 2,000. */
+  readonly breakMs?: number;
+  /** Requests under way at a time; as many may wait. Default 128. */
+  readonly atOnce?: number;
+}
+
+/**
+ * Bounds what the provider may cost us: a time limit per try, one more try with the same idempotency key, so
+ * many at a time, and a breaker that stops asking one who is away.
+ *
+ * Guarantees: `ProviderUnavailableError` only where no try can have got there; where one may have, it is
+ * `ProviderSilentError`, which somebody has to look up.
+ */
+export class GuardedProvider implements PaymentProvider {
+  readonly #policy: IPolicy;
+
+  constructor(
+    private readonly provider: PaymentProvider,
+    { timeoutMs, retries = 1, breakAfter = 10, breakMs = 2_000, atOnce = 128 }: GuardOptions,
+  ) {
+    const failing = handleWhen((error) => !(error instanceof ProviderRefusedError));
+    const again = handleWhen((error) => !(error instanceof ProviderRefusedError) && !wasNotSent(error));
+    this.#policy = wrap(
+      retry(again, {
+        maxAttempts: retries,
+        backoff: new ExponentialBackoff({ initialDelay: 20, maxDelay: 200 }),
+      }),
+      bulkhead(atOnce, atOnce),
+      circuitBreaker(failing, { halfOpenAfter: breakMs, breaker: new ConsecutiveBreaker(breakAfter) }),
+      timeout(timeoutMs, TimeoutStrategy.Aggressive),
+    );
+  }
+
+  authorise(request: AuthoriseRequest, call: ProviderCall): Promise<Authorisation> {
+    return this.#guard(`authorise ${request.reference}`, call.signal, (signal) =>
+      this.provider.authorise(request, { ...call, signal }),
+    );
+  }
+
+  capture(authorisation: string, call: ProviderCall): Promise<void> {
+    return this.#guard(`capture ${authorisation}`, call.signal, (signal) =>
+      this.provider.capture(authorisation, { ...call, signal }),
+    );
+  }
+
+  void(reference: string, call: ProviderCall): Promise<void> {
+    return this.#guard(`void ${reference}`, call.signal, (signal) =>
+      this.provider.void(reference, { ...call, signal }),
+    );
+  }
+
+  refund(authorisation: string, call: ProviderCall): Promise<void> {
+    return this.#guard(`refund ${authorisation}`, call.signal, (signal) =>
+      this.provider.refund(authorisation, { ...call, signal }),
+    );
+  }
+
+  lookUp(reference: string, signal: AbortSignal): Promise<Authorisation | undefined> {
+    return this.#guard(`look up ${reference}`, signal, (inner) => this.provider.lookUp(reference, inner));
+  }
+
+  async #guard<T>(what: string, signal: AbortSignal, send: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    let mayBeThere = 0;
+    const tried = async (inner: AbortSignal): Promise<T> => {
+      mayBeThere++;
+      try {
+        return await send(inner);
+      } catch (error) {
+        if (error instanceof ProviderUnavailableError) mayBeThere--;
+        throw error;
+      }
+    };
+    try {
+      return await this.#policy.execute((context) => tried(context.signal), signal);
+    } catch (cause) {
+      if (cause instanceof ProviderRefusedError) throw cause;
+      if (mayBeThere === 0)
+        throw new ProviderUnavailableError(`${what}: the payment provider was not reached`, { cause });
+      throw new ProviderSilentError(`${what}: the payment provider did not answer`, { cause });
+    }
+  }
+}
+
+/** What this process held back itself: asking again at once would only be held back again. */
+function wasNotSent(error: unknown): boolean {
+  return error instanceof BrokenCircuitError || error instanceof BulkheadRejectedError;
+}

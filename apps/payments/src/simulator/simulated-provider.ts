@@ -1,0 +1,242 @@
+/**
+ * A payment provider as it might be on a bad day, with books of its own.
+ *
+ * P1 an idempotency key is executed once, as long as it is remembered; afterwards the same request is a new
+ *    one, and a second authorise holds the money twice;
+ * P2 a request that was accepted is executed, also where its caller has gone away since, and not after its
+ *    `notAfter`;
+ * P3 what it did is in its books before anybody hears of it, in transactions of its own: a restart of the
+ *    service, or a rollback, changes nothing of it;
+ * P4 every wait ends: with the caller's signal, with `close`, or after 30 s.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { type Clock, systemClock } from '@aura/platform';
+import type { Pool } from 'pg';
+import { Batch } from '../batch.js';
+import {
+  ProviderRefusedError,
+  ProviderSilentError,
+  ProviderUnavailableError,
+  type Authorisation,
+  type AuthoriseRequest,
+  type PaymentProvider,
+  type ProviderCall,
+} from '../provider/payment-provider.js';
+import {
+  declines,
+  faultOf,
+  hasOutage,
+  TIMES,
+  type Chance,
+  type Fault,
+  type Operation,
+  type Outages,
+} from './behaviour.js';
+import { ProviderBooks, type Known, type Move, type NewKnown } from './provider-books.js';
+
+export interface SimulatorOptions {
+  /** Of its own: never the service's transaction. Ended by `close`. */
+  readonly pool: Pool;
+  readonly chance: Chance;
+  readonly keyMemoryMs: number;
+  /** Default: none. */
+  readonly outages?: Outages;
+  /** How long `slow` waits with its answer. Default 500. */
+  readonly slowMs?: number;
+  /** How long `late` waits with what was asked for: longer than anybody waits for an answer. Default 2,500. */
+  readonly lateMs?: number;
+  readonly clock?: Clock;
+}
+
+/** P4. */
+const LONGEST_SILENCE_MS = 30_000;
+
+export class SimulatedProvider implements PaymentProvider {
+  readonly #books: ProviderBooks;
+  readonly #clock: Clock;
+  readonly #closing = new AbortController();
+  /** P2. Executed behind their callers' backs. */
+  readonly #late = new Set<Promise<unknown>>();
+  readonly #arriving: Batch<NewKnown, Known & { mine: boolean }>;
+  readonly #byId: Batch<string, Known | undefined>;
+  readonly #byReference: Batch<string, Known | undefined>;
+  readonly #capturing: Batch<Move, boolean>;
+
+  constructor(private readonly options: SimulatorOptions) {
+    const books = new ProviderBooks(options.pool);
+    this.#books = books;
+    this.#clock = options.clock ?? systemClock;
+    this.#arriving = new Batch((all) => books.arrive(all));
+    this.#byId = new Batch((ids) => books.byId(ids));
+    this.#byReference = new Batch((references) => books.byReference(references));
+    this.#capturing = new Batch((moves) => books.capture(moves));
+  }
+
+  authorise(request: AuthoriseRequest, call: ProviderCall): Promise<Authorisation> {
+    const { token, reference } = request;
+    return this.#meet('authorise', token, reference, call.signal, () =>
+      this.#hold(request, call.idempotencyKey),
+    );
+  }
+
+  async capture(authorisation: string, { idempotencyKey: key, signal }: ProviderCall): Promise<void> {
+    const { token, reference } = await this.#known(authorisation);
+    await this.#meet('capture', token, reference, signal, () => this.#capture(authorisation, key));
+  }
+
+  async refund(authorisation: string, { idempotencyKey: key, signal }: ProviderCall): Promise<void> {
+    const { token, reference } = await this.#known(authorisation);
+    await this.#meet('refund', token, reference, signal, () => this.#refund(authorisation, key));
+  }
+
+  async void(reference: string, { signal }: ProviderCall): Promise<void> {
+    this.#assertUp();
+    const token = (await this.#byReference.add(reference))?.token ?? 'tok-ok';
+    await this.#meet('void', token, reference, signal, () => this.#void(reference));
+  }
+
+  async lookUp(reference: string, signal: AbortSignal): Promise<Authorisation | undefined> {
+    this.#assertUp();
+    const token = (await this.#byReference.add(reference))?.token ?? 'tok-ok';
+    return this.#meet('look-up', token, reference, signal, async () => {
+      const known = await this.#byReference.add(reference);
+      return known && outcomeOf(known);
+    });
+  }
+
+  /** Resolves when nothing is executed behind anybody's back any more. */
+  async idle(): Promise<void> {
+    while (this.#late.size > 0) await Promise.allSettled(this.#late);
+  }
+
+  /** Ends every wait; what was to be executed late never is, as when a provider loses its queue. */
+  async close(): Promise<void> {
+    this.#closing.abort(new ProviderUnavailableError('the simulated provider is closed'));
+    await this.idle();
+    await this.options.pool.end();
+  }
+
+  /** Executes `effect` as well, or as badly, as the token and the seed want it. */
+  async #meet<T>(
+    operation: Operation,
+    token: string,
+    reference: string,
+    signal: AbortSignal,
+    effect: () => Promise<T>,
+  ): Promise<T> {
+    this.#assertUp();
+    const fault = await this.#faultOf(operation, token, reference);
+    switch (fault) {
+      case undefined:
+        return effect();
+      case 'slow':
+        return this.#wait(this.options.slowMs ?? 500, signal, await effect());
+      case 'late':
+        this.#later(effect);
+        return this.#silence(operation, signal);
+      case 'unanswered':
+        await effect();
+        return this.#silence(operation, signal);
+      case 'lost':
+        return this.#silence(operation, signal);
+      case 'twice':
+        return (await Promise.all([effect(), effect()]))[0];
+      case 'unreachable':
+        throw new ProviderUnavailableError(`simulated: ${operation} found nobody`);
+      default:
+        return fault satisfies never;
+    }
+  }
+
+  async #faultOf(operation: Operation, token: string, reference: string): Promise<Fault | undefined> {
+    const fault = faultOf(this.options.chance, operation, token, reference);
+    if (fault === undefined) return undefined;
+    return (await this.#books.fault(operation, reference)) <= TIMES[fault] ? fault : undefined;
+  }
+
+  #assertUp(): void {
+    this.#closing.signal.throwIfAborted();
+    const { chance, outages } = this.options;
+    if (outages && hasOutage(chance, outages, this.#clock.now()))
+      throw new ProviderUnavailableError('simulated: the provider has an outage');
+  }
+
+  #later(effect: () => Promise<unknown>): void {
+    const { lateMs = 2_500 } = this.options;
+    const late: Promise<unknown> = pause(lateMs, undefined, { signal: this.#closing.signal, ref: false })
+      .then(effect)
+      .catch(() => undefined) // nobody listens any more
+      .finally(() => this.#late.delete(late));
+    this.#late.add(late);
+  }
+
+  #wait<T>(ms: number, signal: AbortSignal, value: T): Promise<T> {
+    return pause(ms, value, { signal: AbortSignal.any([signal, this.#closing.signal]), ref: false });
+  }
+
+  async #silence(operation: Operation, signal: AbortSignal): Promise<never> {
+    await this.#wait(LONGEST_SILENCE_MS, signal, undefined).catch(() => undefined);
+    throw new ProviderSilentError(`simulated: ${operation} is not answered`);
+  }
+
+  /** P1, P2. */
+  async #hold(request: AuthoriseRequest, key: string): Promise<Authorisation> {
+    const { reference, token, amountCents, currency, notAfter } = request;
+    const at = this.#clock.now();
+    if (at > notAfter)
+      return { held: false, code: 'too-late', reason: 'the payment provider got the request too late' };
+    const declined = declines(this.options.chance, token, reference);
+    const known = await this.#arriving.add({ reference, key, token, amountCents, currency, declined, at });
+    if (known.mine || this.#remembers(known.decidedAt)) return outcomeOf(known);
+    await this.#books.forget(key, new Date(at.getTime() - this.options.keyMemoryMs));
+    return this.#hold(request, key);
+  }
+
+  async #capture(id: string, key: string): Promise<void> {
+    if (await this.#capturing.add({ id, key, at: this.#clock.now() })) return;
+    const { state, captureKey, capturedAt } = await this.#known(id);
+    if (captureKey === key && capturedAt && this.#remembers(capturedAt)) return;
+    if (state === 'captured' || state === 'refunded')
+      throw new ProviderRefusedError('already-captured', `${id} was captured before`);
+    throw new ProviderRefusedError(
+      state === 'voided' ? 'voided' : 'declined',
+      `${id} holds nothing: ${state}`,
+    );
+  }
+
+  async #refund(id: string, key: string): Promise<void> {
+    if (await this.#books.refund({ id, key, at: this.#clock.now() })) return;
+    const { refundKey, refundedAt } = await this.#known(id);
+    if (refundKey === key && refundedAt && this.#remembers(refundedAt)) return;
+    if (refundedAt) throw new ProviderRefusedError('already-refunded', `${id} was refunded before`);
+    throw new ProviderRefusedError('not-captured', `${id} was not captured`);
+  }
+
+  async #void(reference: string): Promise<void> {
+    const known = await this.#byReference.add(reference);
+    if (!known) {
+      await this.#books.overtaken(reference, this.#clock.now());
+      throw new ProviderRefusedError('unknown-payment', `nobody has asked for ${reference}`);
+    }
+    if (known.state === 'captured' || known.state === 'refunded')
+      throw new ProviderRefusedError('already-captured', `${reference} can't be voided any more`);
+    await this.#books.void(reference, this.#clock.now());
+  }
+
+  async #known(id: string): Promise<Known> {
+    this.#assertUp();
+    const known = await this.#byId.add(id);
+    if (!known) throw new ProviderRefusedError('unknown-payment', `there is no authorisation ${id}`);
+    return known;
+  }
+
+  #remembers(at: Date): boolean {
+    return this.#clock.now().getTime() - at.getTime() < this.options.keyMemoryMs;
+  }
+}
+
+function outcomeOf({ id, reference, state }: Known): Authorisation {
+  if (state === 'declined')
+    return { held: false, code: 'card-declined', reason: `the card was declined for payment ${reference}` };
+  return { held: true, authorisation: id };
+}
