@@ -97,7 +97,8 @@ export interface ConsumerStatus {
   readonly running: boolean;
   /**
    * Assigned partitions that stand still, with the reason: until somebody acts, or, where `comesBack(error)`,
-   * until they are tried again or revoked.
+   * until they are tried again or revoked. And those whose topic vanished while they were assigned here, until
+   * somebody holds them again.
    */
   readonly stalledPartitions: readonly StalledPartition[];
   /** Undefined while the group runs, as far as this member has seen. */
@@ -203,7 +204,7 @@ export class Consumer {
       onRevoked: (partitions, clean) => this.#onRevoked(partitions, clean),
       onBatches: (batches, context) => this.#onBatches(batches, context),
       onPartitionError: (partition, err) => {
-        this.#ownership.stall(partition, err);
+        this.#ownership.giveUp(partition, err);
         logger.error({ err, group, ...partition }, 'consumer: a partition stands still, it is not moved');
       },
       onError: (err) => {
@@ -292,8 +293,7 @@ export class Consumer {
   /** M4, M5. Each stands still, unless it has been taken anew since. */
   #onStandstill(error: Error, positions: readonly OwnedPosition[]): void {
     const { logger, group } = this.options;
-    for (const { topic, partition, epoch } of positions)
-      this.#ownership.stall({ topic, partition }, error, epoch);
+    for (const position of positions) this.#ownership.stall(position, error);
     logger.warn({ err: error, group, partitions: positions.length }, 'consumer: partitions stand still');
     this.#retaking.nudge();
   }

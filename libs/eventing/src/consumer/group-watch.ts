@@ -17,7 +17,7 @@ export interface GroupWatchOptions {
 /**
  * What a member does now and then: it saves positions of records that nobody wanted (M3), and sees whether
  * its epochs still hold, also where nothing arrives: an operator who moves, pauses or resumes the group
- * raises them (P6). One transaction per round; none while nothing is held.
+ * raises them (P6). One transaction per round; none while nothing is held, or gone.
  */
 export class GroupWatch {
   readonly #loop: Loop;
@@ -50,7 +50,7 @@ export class GroupWatch {
 
   async #round(): Promise<void> {
     const { units, group, ownership } = this.options;
-    if (ownership.assigned().length === 0) return;
+    if (ownership.assigned().length === 0 && ownership.stalled().length === 0) return;
     const positions = ownership.unsaved();
     try {
       const epochs = await transact(units, `positions of ${group}`, async (client) => {
@@ -58,6 +58,7 @@ export class GroupWatch {
         return epochsOf(client, group);
       });
       ownership.saved(positions);
+      ownership.forgetTaken(epochs);
       this.#lose(ownership.overtaken(epochs));
     } catch (error) {
       if (!(error instanceof StaleOwnerError)) throw error;

@@ -1,4 +1,4 @@
-import type { Batch, TopicPartition } from '@aura/event-log';
+import { UnknownTopicError, type Batch, type TopicPartition } from '@aura/event-log';
 import { kindOf } from '@aura/platform';
 import { StaleOwnerError, type OwnedPosition } from './offsets.js';
 import { grown, type SlowStart } from './slow-start.js';
@@ -27,7 +27,7 @@ interface Owned extends TopicPartition {
   readonly rereadsUntil: bigint | undefined;
 }
 
-/** A partition that is assigned and does not move. */
+/** A partition that is assigned and does not move, or was until its topic vanished. */
 export interface StalledPartition extends TopicPartition {
   readonly error: Error;
 }
@@ -52,9 +52,12 @@ export interface PartitionLag extends TopicPartition {
  */
 export class Ownership {
   readonly #owned = new Map<string, Owned>();
+  /** As they were given back: a log that lost a topic may say so only then. Until somebody has taken them. */
+  readonly #left = new Map<string, Owned>();
 
   take(partitions: readonly Assigned[]): void {
-    for (const { topic, partition, offset, epoch, standing, slow, end, rereadsUntil } of partitions)
+    for (const { topic, partition, offset, epoch, standing, slow, end, rereadsUntil } of partitions) {
+      this.#left.delete(keyOf({ topic, partition }));
       this.#owned.set(keyOf({ topic, partition }), {
         topic,
         partition,
@@ -66,14 +69,18 @@ export class Ownership {
         end,
         rereadsUntil,
       });
+    }
   }
 
-  /** Forgets `partitions`; gives where they stood. */
+  /** Gives `partitions` back; gives where they stood. */
   drop(partitions: readonly TopicPartition[]): OwnedPosition[] {
     return partitions.flatMap((partition) => {
       const owned = this.#owned.get(keyOf(partition));
+      if (!owned) return [];
       this.#owned.delete(keyOf(partition));
-      return owned ? [positionOf(owned)] : [];
+      const isGone = owned.stalled instanceof UnknownTopicError;
+      this.#left.set(keyOf(partition), { ...owned, stalled: isGone ? owned.stalled : undefined });
+      return [positionOf(owned)];
     });
   }
 
@@ -125,10 +132,21 @@ export class Ownership {
     if (owned?.slow) owned.slow = grown(owned.slow, from, reached.offset);
   }
 
-  /** M4. Only while it is held under `epoch`, where one is given: it may have been assigned anew since. */
-  stall(partition: TopicPartition, error: Error, epoch?: bigint): void {
-    const owned = this.#owned.get(keyOf(partition));
-    if (owned && (epoch === undefined || owned.epoch === epoch)) owned.stalled = error;
+  /** M4. Only while it is held under `epoch`: it may have been assigned anew since. */
+  stall(position: Omit<OwnedPosition, 'offset'>, error: Error): void {
+    const owned = this.#owned.get(keyOf(position));
+    if (owned?.epoch === position.epoch) owned.stalled = error;
+  }
+
+  /** M4. By what the log says, which may have taken it away before: who would tell that it is gone? */
+  giveUp(partition: TopicPartition, error: Error): void {
+    const owned = this.#owned.get(keyOf(partition)) ?? this.#left.get(keyOf(partition));
+    if (owned) owned.stalled = error;
+  }
+
+  /** What was given back and has another epoch by now is somebody's again, or was. */
+  forgetTaken(epochs: ReadonlyMap<string, bigint>): void {
+    for (const [key, { epoch }] of this.#left) if (epochs.get(key) !== epoch) this.#left.delete(key);
   }
 
   /** Whose epoch is not what the database says: another took it, or an operator changed the group. */
@@ -156,7 +174,7 @@ export class Ownership {
   }
 
   stalled(): StalledPartition[] {
-    return [...this.#owned.values()].flatMap(({ topic, partition, stalled }) =>
+    return [...this.#owned.values(), ...this.#left.values()].flatMap(({ topic, partition, stalled }) =>
       stalled ? [{ topic, partition, error: stalled }] : [],
     );
   }
