@@ -8,10 +8,12 @@ import { Problem } from '../start/problem.mjs';
 
 const load = (lib) => import(pathToFileURL(join(CLONE, 'libs', lib, 'dist/index.js')).href);
 
-/** Contracts, event log, eventing and platform as one object. Rejects with a `Problem` where not built. */
+const LIBS = ['contracts', 'event-log', 'eventing', 'saga', 'platform'];
+
+/** Contracts, event log, eventing, sagas and platform as one object. Rejects with a `Problem` where not built. */
 export async function libraries() {
   try {
-    const parts = await Promise.all(['contracts', 'event-log', 'eventing', 'platform'].map(load));
+    const parts = await Promise.all(LIBS.map(load));
     return Object.assign({}, ...parts);
   } catch (error) {
     if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;

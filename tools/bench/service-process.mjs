@@ -1,15 +1,14 @@
-// Starts `service.mjs` and asks it.
+// Starts a service of a bench in a process of its own, and asks it.
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const MAIN = fileURLToPath(new URL('service.mjs', import.meta.url));
-
 /**
- * @param {{ name: string, publisher: string, reads: boolean, writes: boolean, databaseUrl: string,
- *   log: object }} settings
+ * @param {{ name: string }} settings what the program reads as JSON from its first argument
+ * @param {string} [program] a file of this folder
  */
-export async function startService(settings) {
-  const child = fork(MAIN, [JSON.stringify(settings)], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+export async function startService(settings, program = 'service.mjs') {
+  const main = fileURLToPath(new URL(program, import.meta.url));
+  const child = fork(main, [JSON.stringify(settings)], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
   const waiting = new Map();
   let said = '';
   let asked = 0;

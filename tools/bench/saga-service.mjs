@@ -1,0 +1,133 @@
+// One service of the bench of sagas in a process of its own: `node saga-service.mjs SETTINGS` (JSON), told
+// what to do over IPC. `shop` starts sagas of three branches; each branch belongs to another service, whose
+// participant does nothing but say yes, or no where it is asked for `no`.
+import { openLog } from './ground.mjs';
+import { libraries, packageOf } from './libraries.mjs';
+
+const { name, shop, owners, databaseUrl, registryUrl, log: logSettings } = JSON.parse(process.argv[2]);
+
+const libs = await libraries();
+const { DataSource } = packageOf('eventing', 'typeorm');
+const dataSource = await new DataSource({
+  type: 'postgres',
+  url: databaseUrl,
+  poolSize: 20,
+  installExtensions: false,
+}).initialize();
+
+const hold = (service) =>
+  libs.defineBranch({
+    service,
+    kind: 'reservable',
+    coordinators: [shop],
+    version: 1,
+    schema: {
+      type: 'record',
+      name: 'Hold',
+      namespace: service,
+      fields: [
+        { name: 'answer', type: 'string' },
+        { name: 'reference', type: 'string' },
+      ],
+    },
+  });
+
+const order = owners.reduce(
+  (saga, owner) => saga.branch(owner.split('_')[0], hold(owner), (input) => input),
+  libs.saga('order', 1).within({ prepareMs: 60_000 }),
+);
+const vote = ({ input }) =>
+  input.answer === 'no' ? libs.refused('sold-out', 'none is left') : libs.prepared();
+const participant = {
+  prepare: async (ask) => vote(ask),
+  commit: async () => undefined,
+  cancel: async () => undefined,
+  prepareAll: async (asks) => asks.map(vote),
+  commitAll: async () => undefined,
+  cancelAll: async () => undefined,
+};
+const logger = libs.silentLogger;
+const log = openLog(libs, logSettings);
+const registry = new libs.PostgresRegistry({ database: registryUrl });
+const sagas = new libs.Sagas(
+  name === shop
+    ? { service: name, logger, coordinates: [order] }
+    : { service: name, logger, participates: [{ type: hold(name), participant: () => participant }] },
+);
+const { publishes, subscribes } = sagas;
+const eventing = new libs.Eventing({
+  service: name,
+  dataSource,
+  databaseUrl,
+  log,
+  registry,
+  contracts: new libs.Contracts({ publishes, subscribes }),
+  logger,
+});
+await eventing.prepare();
+await sagas.prepare({ units: eventing.units, pool: eventing.pool });
+await eventing.run(sagas.tasks());
+await eventing.consume(new libs.Handlers(sagas.handlers()));
+sagas.start();
+
+/** One saga, from its start to its decision; gives how long that took (ms), or undefined where it is wrong. */
+async function buy(n, fails) {
+  const begunMs = performance.now();
+  const input = { answer: fails ? 'no' : 'yes', reference: `order-${n}` };
+  const { id } = await eventing.units.run((work) => sagas.begin(work, order, input));
+  const decided = await sagas.outcome(id, { withinMs: 60_000 });
+  const expected = fails ? 'ABORT' : 'COMMITT';
+  return decided?.phase.startsWith(expected) ? performance.now() - begunMs : undefined;
+}
+
+const TOLD = {
+  /** `concurrency` buyers, one saga after the other, for `seconds`. */
+  async load({ concurrency, seconds, fail }) {
+    const untilMs = performance.now() + seconds * 1_000;
+    const stepsMs = [];
+    let [n, failed] = [0, 0];
+    const buyer = async () => {
+      while (performance.now() < untilMs) {
+        const took = await buy(n, (n++ % 100) / 100 < fail);
+        if (took === undefined) failed++;
+        else stepsMs.push(took);
+      }
+    };
+    const begunMs = performance.now();
+    await Promise.all(Array.from({ length: concurrency }, buyer));
+    return { perSecond: (stepsMs.length * 1_000) / (performance.now() - begunMs), stepsMs, failed };
+  },
+  status() {
+    const { relay, consumer } = eventing.status();
+    return { leads: relay.leader, assigned: consumer?.assigned.length ?? 0 };
+  },
+  /** Sagas that have not ended. */
+  async open() {
+    const { rows } = await eventing.pool.query(
+      'select count(*)::int as open from aura.saga where ended_at is null',
+    );
+    return rows[0].open;
+  },
+  cpu: () => process.cpuUsage(),
+  async stop() {
+    await eventing.stopConsuming();
+    await sagas.stop();
+    await eventing.stopTasks();
+    await eventing.stopPublishing();
+    await log.close();
+    await registry.close();
+    await dataSource.destroy();
+  },
+};
+
+async function answer({ id, what, ...how }) {
+  try {
+    process.send({ id, answer: await TOLD[what](how) });
+  } catch (error) {
+    process.send({ id, error: String(error?.stack ?? error) });
+  }
+  if (what === 'stop') process.disconnect();
+}
+
+process.on('message', (asked) => void answer(asked));
+process.send({ id: 0 });
