@@ -38,6 +38,7 @@ export {
   Handlers,
   type EachHandler,
   type EventHandler,
+  type RefusedRecord,
   type RowLocks,
   type SetHandler,
 } from './consumer/handlers.js';

@@ -19,6 +19,7 @@ import type { Piecework, Progress, Verdict } from './halving.js';
 import type { ConsumerMetrics } from './metrics.js';
 import { StaleOwnerError, type OwnedPosition } from './offsets.js';
 import { pause } from './pause.js';
+import { isSpared } from './sparing.js';
 import { databaseAnswers, runUnit, type UnitContext } from './unit.js';
 
 /**
@@ -60,7 +61,7 @@ export class Deliveries implements Piecework<Delivery> {
   async attempt(piece: readonly Delivery[]): Promise<void> {
     const records = piece.map(({ record }) => record);
     const positions = this.progress.after(records).map((position) => this.context.owned(position));
-    const refused = piece.filter(isRefused);
+    const refused = piece.filter(isRefused).filter(({ record }) => !isSpared(record, this.context.handlers));
     if (refused.length > 0) await this.context.beforeParking(refused);
     const begun = performance.now();
     const outcome = await runUnit(this.context, piece, positions);
@@ -95,6 +96,7 @@ export class Deliveries implements Piecework<Delivery> {
   /** D1. */
   refuse(delivery: Delivery, error: unknown): Delivery {
     const { record, id } = delivery;
+    const spared = isSpared(record, this.context.handlers);
     this.context.logger.error(
       {
         err: error,
@@ -103,7 +105,9 @@ export class Deliveries implements Piecework<Delivery> {
         partition: record.partition,
         offset: `${record.offset}`,
       },
-      'consumer: an event failed; it is parked with its key, others go on',
+      spared
+        ? 'consumer: an event failed; its handlers are told, nothing waits behind it'
+        : 'consumer: an event failed; it is parked with its key, others go on',
     );
     return { record, id, refusal: error };
   }

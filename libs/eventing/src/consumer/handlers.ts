@@ -12,6 +12,16 @@ export interface RowLocks {
   keysOf(event: EventEnvelope): readonly string[];
 }
 
+/** A record that can't be handled, as far as it is known. */
+export interface RefusedRecord {
+  readonly topic: string;
+  readonly key: string;
+  /** Full name of the event's type, as its header says. */
+  readonly type: string;
+  /** What the inbox remembers: the event's id, or a stand-in. */
+  readonly id: string;
+}
+
 interface HandlerBase {
   readonly type: EventType;
   /**
@@ -22,6 +32,13 @@ interface HandlerBase {
   /** For people: `<class>.<method>`. Unique in the service. */
   readonly name: string;
   readonly locks?: RowLocks;
+  /**
+   * Takes the place of a letter, for what nobody may wait behind (H20): a record that can't be read, whose
+   * handling threw for good, or ended its process. It is called in the unit that passes the record, when all
+   * handlers of its type have it; then nothing is parked. What it does has to lead to what the event said in
+   * another way. Where it throws, the record is tried again for ever, and its partition waits.
+   */
+  refused?(record: RefusedRecord, error: unknown, work: Work): Promise<void>;
 }
 
 /** Takes one event after the other. */

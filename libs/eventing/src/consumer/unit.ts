@@ -4,7 +4,7 @@
  * N1 the first copy of each event id (H2), then the inbox: what it knows is dropped (E3, E7); then what is
  *    too old to judge is refused (low-water.ts);
  * N2 the parked keys, locked in a statement of their own after the inbox insert (H13); what must wait
- *    becomes letters;
+ *    becomes letters, but for what its handlers can do without (sparing.ts);
  * N3 the rows that handlers declared, one sorted statement per lock (H18);
  * N4 the handlers; after each the transaction is still healthy, or its name is known (H1);
  * N5 tasks, offsets under the epoch that is ours (E3), the count of letters, outbox, COMMIT: all of it, or
@@ -23,6 +23,7 @@ import { handleAll } from './handling.js';
 import { rememberNew } from './inbox.js';
 import { refuseTooOld } from './low-water.js';
 import { savePositions, type OwnedPosition } from './offsets.js';
+import { putSpared, tellSpared } from './sparing.js';
 
 const tracer = trace.getTracer('@aura/eventing');
 
@@ -151,10 +152,12 @@ async function apply(
   const duplicates = deliveries.length - arrived.length;
   if (arrived.length === 0) return { outcome: { applied: 0, duplicates, parked: 0 }, tasks: 0 };
 
-  const parked = await lockParked(client, group, lanesOf(arrived)); // N2
-  const sorted = putAside(arrived, parked);
+  const { spared, others } = putSpared(arrived, handlers);
+  const parked = await lockParked(client, group, lanesOf(others)); // N2
+  const sorted = putAside(others, parked);
   const tasks =
     sorted.letters.length > 0 ? await park(client, group, sorted, letterLimits(limits), unit.now) : 0;
   await handleAll(unit, sorted.handle, handlers, group, batch); // N3, N4
+  await tellSpared(unit, spared, handlers);
   return { outcome: { applied: sorted.handle.length, duplicates, parked: sorted.letters.length }, tasks };
 }
