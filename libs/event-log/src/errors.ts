@@ -5,7 +5,8 @@ import type { Position } from './event-log.js';
 export class UnknownTopicError extends TerminalError {
   constructor(readonly topic: string) {
     super(
-      `topic ${topic} does not exist: its service makes it (\`npm run aura -- topics apply\`), or correct its name`,
+      `topic ${topic} does not exist: its service makes it (\`npm run aura -- topics apply\`), or ` +
+        'correct its name',
     );
   }
 }

@@ -92,7 +92,7 @@ export function reading(suite: Suite): void {
     await expect(scanned(log, unknown, 0n, 1n)).rejects.toBeInstanceOf(UnknownTopicError);
   });
 
-  it('a topic that does not exist makes no other one unknown that is asked for at the same time', async () => {
+  it('a topic that does not exist makes no other one unknown that is asked for at once', async () => {
     const log = suite.open();
     const topic = await suite.topic(log, 1);
     const unknown = `unknown.${randomUUID()}`;

@@ -71,7 +71,9 @@ describe('E10: what the relay makes of outbox and topics', () => {
       losses: [{ topic: 't', partition: 0, offset: 9n, from: 39n }],
       missing: [],
     });
-    expect(finding && wordsOf(finding)).toMatch(/`npm run aura -- replay outbox --topic t --from-position 39`/);
+    expect(finding && wordsOf(finding)).toContain(
+      '`npm run aura -- replay outbox --topic t --from-position 39`',
+    );
   });
 
   it('T3: another record at the mark: the topic was lost and has filled up again', () => {

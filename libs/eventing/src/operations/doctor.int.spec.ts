@@ -12,6 +12,9 @@ import type { Change, Finding } from './operations.js';
 
 const change: Change = { reason: 'as the doctor says', by: 'olga', dryRun: false };
 const MINUTE = 60_000;
+const failing = ({ key }: Counted): void => {
+  throw new TerminalError(`${key} is not known`);
+};
 
 describe.each(tamperedLogs())('the doctor over $kind', ({ open }) => {
   let tampered: TamperedLog;
@@ -117,11 +120,7 @@ describe.each(tamperedLogs())('the doctor over $kind', ({ open }) => {
     await applied('a:1');
     await stop();
   }
-  const failing = ({ key }: Counted): void => {
-    throw new TerminalError(`${key} is not known`);
-  };
-
-  it('key-letters-full: a partition that waits for room behind a key, and the redrive that makes it', async () => {
+  it('key-letters-full: a partition that waits for room behind a key; a redrive makes it', async () => {
     before = failing;
     await start({ letters: { perKey: 1 } });
     await publish({ key: 'a', n: 1 }, { key: 'a', n: 2 });
@@ -277,9 +276,8 @@ describe.each(tamperedLogs())('the doctor over $kind', ({ open }) => {
     };
     await start();
     await inHandler.promise;
-    expect((await finding('nobody-reads')).words).toMatch(
-      /^2 records have waited .* \(owner: [0-9a-f-]{36}\)/,
-    );
+    const hanging = await finding('nobody-reads');
+    expect(hanging.words).toMatch(/^2 records have waited .* \(owner: [0-9a-f-]{36}\)/);
     gate.resolve();
     await applied('a:2', 'b:1');
     await nothing();
@@ -293,7 +291,8 @@ describe.each(tamperedLogs())('the doctor over $kind', ({ open }) => {
     await service.pool.query(
       `insert into aura.consumer_offset
               (consumer_group, topic, partition, next_offset, high_water, epoch, owner, released)
-       select consumer_group, unnest(array[$1, $1 || '.gone']), 0, 0, 0, 1, '', true from aura.consumer_offset`,
+       select consumer_group, unnest(array[$1, $1 || '.gone']), 0, 0, 0, 1, '', true
+         from aura.consumer_offset`,
       [left],
     );
     aheadMs = 5 * MINUTE;

@@ -18,11 +18,11 @@ const flowing: GroupPartition = {
   overdue: undefined,
 };
 const stalledBy = (error: Error): GroupPartition => ({ ...flowing, stalled: standstillOf(error) });
+const unasked = (): never => {
+  throw new Error('the doctor changes nothing');
+};
 async function found(partitions: readonly GroupPartition[], paused?: GroupState['paused']) {
   const state = () => Promise.resolve({ group: 'shop', paused, partitions });
-  const unasked = (): never => {
-    throw new Error('the doctor changes nothing');
-  };
   return groupFindings({ state, move: unasked, pause: unasked, resume: unasked }).findings();
 }
 const pause = { since: new Date(0), reason: 'a bad deploy', by: 'olga' };
