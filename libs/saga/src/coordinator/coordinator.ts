@@ -12,21 +12,11 @@ import type { DecidedSaga, Saga } from '../definition.js';
 import * as protocol from '../generated/protocol.js';
 import { coordinatorEvents, type CoordinatorEvents } from './announce.js';
 import { repliesOf } from './replies.js';
+import { HEARD, heardIn, type Said } from './hearing.js';
 import { branchOf } from './saga-state.js';
 import { stepAll, type Heard, type Stepped } from './step.js';
 import { lockSagas, type KnownSaga } from './store.js';
 import { presumeAborted, UNKNOWN } from './unknown.js';
-
-const HEARD = [
-  protocol.BranchPrepared,
-  protocol.BranchRefused,
-  protocol.BranchCommitted,
-  protocol.BranchCancelled,
-  protocol.DecisionAsked,
-];
-
-/** All that `HEARD` have in common. */
-type Said = Pick<protocol.BranchPrepared, 'sagaId' | 'branch' | 'branchType' | 'coordinator'>;
 
 export interface CoordinatorOptions {
   readonly service: string;
@@ -107,28 +97,8 @@ export class Coordinator {
       );
       return [];
     }
-    const said = sagaEventOf(event);
+    const said = heardIn(event);
     return said ? [{ sagaId, event: said, cause: event }] : [];
-  }
-}
-
-function sagaEventOf({ type, payload }: EventEnvelope<Said>): Heard['event'] | undefined {
-  const { branch } = payload;
-  switch (type) {
-    case protocol.BranchPrepared.name:
-      return { type: 'prepared', branch, reply: (payload as protocol.BranchPrepared).reply };
-    case protocol.BranchRefused.name: {
-      const { code, reason } = payload as protocol.BranchRefused;
-      return { type: 'refused', branch, code, text: reason };
-    }
-    case protocol.BranchCommitted.name:
-      return { type: 'branch-committed', branch };
-    case protocol.BranchCancelled.name:
-      return { type: 'branch-cancelled', branch, ran: (payload as protocol.BranchCancelled).ran };
-    case protocol.DecisionAsked.name:
-      return { type: 'decision-asked', branch };
-    default:
-      return undefined;
   }
 }
 
