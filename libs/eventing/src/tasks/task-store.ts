@@ -1,4 +1,5 @@
 import { run, statement, type Queryable } from '@aura/platform';
+import type { ErrorRecord } from '../letters/error-record.js';
 
 /** A task to be written by a unit of work. */
 export interface TaskRow {
@@ -112,6 +113,13 @@ const FAIL = statement(
     where id = $1 and attempt = $2`,
 );
 
+/** For people who ask: no index serves it, tasks that wait are few. */
+const ERRORS = statement(
+  'task_errors',
+  `select key, error from aura.task
+    where kind = any($1::text[]) and key = any($2::text[]) and error is not null`,
+);
+
 export async function insertTasks(db: Queryable, rows: readonly TaskRow[]): Promise<void> {
   await run(db, INSERT, [
     rows.map((r) => r.id),
@@ -174,4 +182,15 @@ export async function releaseTask(db: Queryable, id: string, attempt: number, ov
 
 export async function failTask(db: Queryable, id: string, attempt: number, error: object): Promise<void> {
   await run(db, FAIL, [id, attempt, JSON.stringify(error)]);
+}
+
+/** What the last attempts at these keys' tasks failed with, by key. */
+export async function taskErrors(
+  db: Queryable,
+  kinds: readonly string[],
+  keys: readonly string[],
+): Promise<Map<string, ErrorRecord>> {
+  if (keys.length === 0) return new Map();
+  const rows = await run<{ key: string; error: ErrorRecord }>(db, ERRORS, [kinds, keys]);
+  return new Map(rows.map(({ key, error }) => [key, error]));
 }

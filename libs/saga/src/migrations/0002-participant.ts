@@ -6,9 +6,9 @@ import type { Migration } from '@aura/eventing';
  *
  * - `branch_type`, `coordinator` are pinned by the first ask (H28).
  * - `input_schema`, `input`, `deadline` are null on a tombstone: nobody said what would have been asked.
- * - `ask_at` is set while a yes waits for its decision. Its index holds only those rows, and is all that the
- *   asking needs. It makes the update of a decision write an index entry; the other updates are HOT, for
- *   which the pages are left room.
+ * - `ask_at` is set while a yes waits for its decision. Its index holds only those rows, that of `pending` only
+ *   those that a task works on; both are small. They make the update of a decision write an entry of the
+ *   primary key as well (no HOT), which costs less than looking for such rows without an index.
  * - `called_at`, `outside` belong to external branches: the last time that somebody outside may have been
  *   asked, and what they said.
  *
@@ -43,8 +43,10 @@ create table aura.branch (
   check (input is not null or state = 'TOMBSTONE'),
   check (state <> 'PREPARED' or (prepared_at is not null and code is null)),
   check (state <> 'REFUSED' or code is not null)
-) with (fillfactor = 70);
+);
 
 create index branch_ask_at on aura.branch (ask_at) where ask_at is not null;
+create index branch_pending on aura.branch (coalesce(decided_at, created_at))
+  where state in ('CALLING', 'STOPPING', 'COMMITTING', 'CANCELLING', 'RELEASING');
 `,
 };

@@ -29,6 +29,8 @@ export interface ParticipantContext {
   readonly logger: Logger;
   /** How old a yes gets before it asks for its decision (ms). */
   readonly askAfterMs: number;
+  /** A yes of this process asks at `at`, if it is not told before. Must not throw. */
+  onHeld(at: Date): void;
 }
 
 /** One ask with what is to be done about it. */
@@ -58,20 +60,19 @@ export class AsksOfUnit {
     private readonly work: Work,
   ) {}
 
-  /** Gives when the first yes of this unit asks for its decision; undefined where there is none. */
-  async handle(events: readonly EventEnvelope[]): Promise<Date | undefined> {
+  async handle(events: readonly EventEnvelope[]): Promise<void> {
     const { branches } = this.context;
     const asks = events.flatMap(incomingOf).filter(({ branchType }) => branches.of(branchType));
-    if (asks.length === 0) return undefined;
+    if (asks.length === 0) return;
     for (const row of await lockBranches(this.work, [...new Map(asks.map((a) => [keyOf(a), a])).values()])) {
       this.#rows.set(keyOf(row), row);
       this.#stored.add(keyOf(row));
     }
     for (const round of roundsOf(asks)) await this.#round(round); // P1
-    return this.#write();
+    await this.#write();
   }
 
-  async #write(): Promise<Date | undefined> {
+  async #write(): Promise<void> {
     const changed = [...this.#changed].flatMap((key) => this.#rows.get(key) ?? []);
     const isStored = (row: BranchRow): boolean => this.#stored.has(keyOf(row));
     await updateBranches(this.work, changed.filter(isStored));
@@ -80,7 +81,7 @@ export class AsksOfUnit {
       changed.filter((row) => !isStored(row)),
     );
     const times = changed.flatMap(({ askAt }) => (askAt === null ? [] : [askAt.getTime()]));
-    return times.length > 0 ? new Date(Math.min(...times)) : undefined;
+    if (times.length > 0) this.work.afterCommit(() => this.context.onHeld(new Date(Math.min(...times))));
   }
 
   async #round(asks: readonly Incoming[]): Promise<void> {

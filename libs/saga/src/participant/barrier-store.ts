@@ -59,10 +59,13 @@ const NOTE_CALL = statement(
     where saga_id = $1 and branch = $2 and state = 'CALLING' returning branch`,
 );
 
-/** H20: what could not be read was about this saga. */
+/**
+ * H20: what could not be read, or handled, was about this saga. One that has asked before does so when its
+ * back-off says: what it is told must not end a process again and again.
+ */
 const ASK_NOW = statement(
   'branch_ask_now',
-  `update aura.branch set ask_at = $2 where saga_id = $1 and state = 'PREPARED' and ask_at is not null`,
+  `update aura.branch set ask_at = $2 where saga_id = $1 and ask_at > $2 and asks = 0`,
 );
 
 const NEXT_ASK = statement(
@@ -76,14 +79,19 @@ const DUE_ASKS = statement(
   `select ${COLUMNS} from aura.branch where ask_at <= $1 order by ask_at limit $2 for update skip locked`,
 );
 
-/** Rows that have waited too long: for a decision, for a task, for somebody outside. */
+/**
+ * What has waited too long: for a task or somebody outside (index `branch_pending`), for a decision (index
+ * `branch_ask_at`).
+ */
 const STUCK = statement(
   'branch_stuck',
-  `select ${COLUMNS} from aura.branch
-    where (state in ('COMMITTING', 'CANCELLING', 'RELEASING', 'STOPPING') and decided_at < $1)
-       or (state = 'CALLING' and created_at < $1)
-       or (state = 'PREPARED' and ask_at is not null and prepared_at < $2)
-    order by saga_id limit $3`,
+  `(select ${COLUMNS} from aura.branch
+     where state in ('CALLING', 'STOPPING', 'COMMITTING', 'CANCELLING', 'RELEASING')
+       and coalesce(decided_at, created_at) < $1
+     order by coalesce(decided_at, created_at) limit $2)
+   union all
+   (select ${COLUMNS} from aura.branch where ask_at is not null and prepared_at < $1 limit $2)
+   limit $2`,
 );
 
 /**
@@ -94,7 +102,7 @@ const PURGE = statement(
   'branch_purge',
   `delete from aura.branch where (saga_id, branch) in (
      select saga_id, branch from aura.branch
-      where saga_id < $1::uuid and state in ('REFUSED', 'COMMITTED', 'CANCELLED', 'TOMBSTONE')
+      where saga_id < $1 and state in ('REFUSED', 'COMMITTED', 'CANCELLED', 'TOMBSTONE')
         and decided_at < $2 and (deadline is null or deadline < $2)
       order by saga_id, branch
       limit $3
@@ -207,20 +215,16 @@ export async function dueAsks(work: Work, limit: number): Promise<BranchRow[]> {
   return (await work.run<SqlRow>(DUE_ASKS, [work.now, limit])).map(rowOf);
 }
 
-/** Told before `toldBefore` and not done, or a yes from before `heldBefore` without its decision. */
-export async function stuckBranches(
-  db: Queryable,
-  toldBefore: Date,
-  heldBefore: Date,
-  limit: number,
-): Promise<BranchRow[]> {
-  return (await run<SqlRow>(db, STUCK, [toldBefore, heldBefore, limit])).map(rowOf);
+/** What has been waiting since before `before`. */
+export async function stuckBranches(db: Queryable, before: Date, limit: number): Promise<BranchRow[]> {
+  return (await run<SqlRow>(db, STUCK, [before, limit])).map(rowOf);
 }
 
-/** Forgets ended branches of sagas that are older than the UUID `below`; gives how many, `limit` at most. */
-export async function purgeBranches(work: Work, below: string, before: Date, limit: number): Promise<number> {
-  const deleted = await work.run(PURGE, [below, before, limit]);
-  return deleted.length;
+/** Forgets branches that ended before `before`, `limit` at most; gives how many. */
+export async function purgeBranches(db: Queryable, before: Date, limit: number): Promise<number> {
+  const time = before.getTime().toString(16).padStart(12, '0');
+  const below = `${time.slice(0, 8)}-${time.slice(8)}-7000-8000-000000000000`;
+  return (await run(db, PURGE, [below, before, limit])).length;
 }
 
 function rowOf(row: SqlRow): BranchRow {

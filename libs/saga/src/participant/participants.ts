@@ -1,14 +1,28 @@
 /** The participant side of one service: its branch types, and what does them. */
-import type { EventEnvelope, EventType } from '@aura/contracts';
-import type { EventHandler, Finding, SetHandler, TaskHandler, UnitsOfWork, Work } from '@aura/eventing';
+import type { EventType } from '@aura/contracts';
+import type {
+  EventHandler,
+  Finding,
+  RefusedRecord,
+  SetHandler,
+  TaskHandler,
+  UnitsOfWork,
+  Work,
+} from '@aura/eventing';
 import type { Clock, Logger } from '@aura/platform';
 import type { Pool } from 'pg';
 import { Alarms } from './alarms.js';
 import { Answers } from './answers.js';
-import { AsksOfUnit, type ParticipantContext } from './asks-of-unit.js';
+import { Asking } from './asking.js';
+import { AsksOfUnit } from './asks-of-unit.js';
+import { askNow } from './barrier-store.js';
 import { branchWork } from './branch-work.js';
+import { asError } from './business.js';
+import { branchFindings } from './findings.js';
 import { INCOMING } from './incoming.js';
+import { Intents, type IntentContext } from './intents.js';
 import { KnownBranches, type ParticipantEntry } from './known-branches.js';
+import { Purging } from './purging.js';
 
 export interface ParticipantsOptions {
   readonly service: string;
@@ -19,8 +33,10 @@ export interface ParticipantsOptions {
   readonly logger: Logger;
   /** How old a yes gets before it asks for its decision (ms). Default 10,000. */
   readonly askAfterMs?: number;
-  /** How long a hold waits for its decision, or a decision for its work, before it is a finding (ms). */
+  /** How long a hold waits for its decision, or a decision for its work, before it is a finding (ms). Default 120,000. */
   readonly attentionAfterMs?: number;
+  /** How long an ended branch is remembered; at least as long as the inbox. Default 15. */
+  readonly rememberDays?: number;
 }
 
 /**
@@ -30,22 +46,34 @@ export interface ParticipantsOptions {
  * only after a yes; answered again when asked again (barrier.ts). Nothing of it becomes a dead letter.
  */
 export class Participants {
-  readonly #context: ParticipantContext;
+  readonly #context: IntentContext;
+  readonly #asking: Asking;
+  readonly #purging: Purging;
+  readonly #attentionAfterMs: number;
 
   /** Throws `InvariantError` for a branch type of another service, for two of one type, for a wrong kind. */
-  constructor({ service, participants, logger, askAfterMs = 10_000 }: ParticipantsOptions) {
+  constructor(options: ParticipantsOptions) {
+    const { service, participants, logger, clock, pool, units } = options;
+    const { askAfterMs = 10_000, rememberDays = 15, attentionAfterMs = 120_000 } = options;
+    const answers = new Answers(service);
+    this.#asking = new Asking({ units, pool, clock, logger, answers, askAfterMs });
+    this.#purging = new Purging({ pool, clock, logger, rememberDays });
+    this.#attentionAfterMs = attentionAfterMs;
     this.#context = {
       branches: new KnownBranches(service, participants),
-      answers: new Answers(service),
+      answers,
       alarms: new Alarms(service, logger),
       logger,
+      clock,
+      pool,
       askAfterMs,
+      onHeld: (at) => this.#asking.expect(at),
     };
   }
 
   /** What the service publishes as a participant. */
   get publishes(): readonly EventType[] {
-    return this.#context.branches.size > 0 ? this.#context.answers.types() : [];
+    return this.#takesPart ? this.#context.answers.types() : [];
   }
 
   /** What it reads as one. */
@@ -63,25 +91,52 @@ export class Participants {
       type,
       also,
       name: 'Participants.handle',
-      handle: (events, work) => this.#handle(events, work),
+      handle: (events, work) => new AsksOfUnit(this.#context, work).handle(events),
+      refused: (record, error, work) => this.#refused(record, error, work),
     };
     return [handler];
   }
 
   tasks(): TaskHandler[] {
-    return [branchWork(this.#context) as TaskHandler];
+    if (!this.#takesPart) return [];
+    return [branchWork(this.#context), ...new Intents(this.#context).tasks()] as TaskHandler[];
   }
 
   /** Asks for decisions that don't come, and forgets what has long ended. */
-  start(): void {}
+  start(): void {
+    if (!this.#takesPart) return;
+    this.#asking.start();
+    this.#purging.start();
+  }
 
-  async stop(): Promise<void> {}
+  async stop(): Promise<void> {
+    await Promise.all([this.#asking.stop(), this.#purging.stop()]);
+  }
+
+  /** One look at what asks for its decision, and at what has long ended. For tests. */
+  async runOnce(): Promise<void> {
+    await this.#asking.runOnce();
+    await this.#purging.runOnce();
+  }
 
   findings(): Promise<readonly Finding[]> {
-    return Promise.resolve(this.#context.alarms.findings());
+    const { pool, clock, alarms } = this.#context;
+    return branchFindings({ pool, clock, alarms, attentionAfterMs: this.#attentionAfterMs });
   }
 
-  async #handle(events: readonly EventEnvelope[], work: Work): Promise<void> {
-    await new AsksOfUnit(this.#context, work).handle(events);
+  get #takesPart(): boolean {
+    return this.#context.branches.size > 0;
+  }
+
+  /**
+   * H20. What was lost with a decision is asked for; an ask that was lost is not answered, and its saga aborts
+   * at its deadline: what comes after it must not wait.
+   */
+  async #refused({ topic, key, type, id }: RefusedRecord, error: unknown, work: Work): Promise<void> {
+    const words = `an event of ${topic} could not be handled: ${asError(error).message}`;
+    this.#context.alarms.raise(`saga ${key}`, words, work.now, { eventId: id, event: type, err: error });
+    if (UUID.test(key)) await askNow(work, key);
   }
 }
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
