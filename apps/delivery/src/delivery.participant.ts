@@ -1,6 +1,6 @@
 import type { Work } from '@aura/eventing';
-import { prepared, refused, type Ask, type Participant, type Vote } from '@aura/saga';
-import type { DeliverySlot } from '@aura/schemas';
+import { ParticipantOf, prepared, refused, type Ask, type Participant, type Vote } from '@aura/saga';
+import { DeliverySlot } from '@aura/schemas';
 import { Injectable } from '@nestjs/common';
 import { regionsOf } from './address-store.js';
 import { allocate, type FreeSlot, type Wanted } from './domain/allocation.js';
@@ -28,6 +28,7 @@ interface Wish extends Wanted {
  * of a unit are served together, by at most six statements for a prepare and two for a commit or a cancel.
  */
 @Injectable()
+@ParticipantOf(DeliverySlot)
 export class DeliveryParticipant implements Participant<DeliverySlot> {
   async prepare(ask: Asked, work: Work): Promise<Vote> {
     const [vote] = await this.prepareAll([ask], work);

@@ -1,6 +1,7 @@
 import type { Work } from '@aura/eventing';
 import { InvariantError, TransientError, type Clock } from '@aura/platform';
 import {
+  ParticipantOf,
   prepared,
   type Answer,
   type Ask,
@@ -8,7 +9,7 @@ import {
   type OutsideCall,
   type Vote,
 } from '@aura/saga';
-import type { PaymentHold } from '@aura/schemas';
+import { PaymentHold } from '@aura/schemas';
 import { CLOCK } from '@aura/service';
 import { Inject, Injectable } from '@nestjs/common';
 import { CAPTURE_PAYMENTS, MOST_PER_CAPTURE, type CapturePayments } from './capture-payments.task.js';
@@ -45,6 +46,7 @@ type SetWork = Work & { of(ask: Hold): Work };
  * the back of a look-up (H16).
  */
 @Injectable()
+@ParticipantOf(PaymentHold)
 export class PaymentParticipant implements ExternalParticipant<PaymentHold> {
   constructor(
     private readonly methods: PaymentMethods,
