@@ -25,7 +25,7 @@ interface Wish extends Wanted {
  *
  * The first slot that fits (domain/allocation.ts, D1 to D4); refuses with `bad-parcels`, `unknown-address`
  * or `no-slot`. A hold has no end of its own: it waits for its decision however long that takes. All asks
- * of a unit are served together, by at most six statements for a prepare and two for a commit or a cancel.
+ * of a unit are served together, by at most five statements for a prepare and two for a commit or a cancel.
  */
 @Injectable()
 @ParticipantOf(DeliverySlot)

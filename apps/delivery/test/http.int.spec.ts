@@ -1,5 +1,6 @@
 import type { Logger } from '@aura/platform';
 import { createLogger } from '@aura/service';
+import { settled } from '@aura/testing';
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -168,6 +169,13 @@ describe('deliveries', () => {
     ['me', 400],
   ])('of %s: %i', async (sagaId, status) => {
     expect(await request(`/deliveries/${sagaId}`)).toMatchObject({ status, body: { status } });
+  });
+});
+
+it('is ready: it has joined its group, for what coordinators ask of it', async () => {
+  await settled('it has partitions', async () => {
+    const { status, body } = await request('/health/ready');
+    return status === 200 && /"consumer":{"status":"up","detail":"[1-9]/.test(JSON.stringify(body));
   });
 });
 
