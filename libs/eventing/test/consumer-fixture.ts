@@ -11,7 +11,7 @@ import { kafkaLog, postgresLog, type EventLog, type NewRecord } from '@aura/even
 import { silentLogger } from '@aura/platform';
 import { testDatabase } from '@aura/testing';
 import { Consumer, type ConsumerOptions } from '../src/consumer/consumer.js';
-import { Handlers, type EventHandler } from '../src/consumer/handlers.js';
+import { Handlers, type EventHandler, type SetHandler } from '../src/consumer/handlers.js';
 import type { UnitOfWorkContext } from '../src/unit-of-work/unit-of-work.js';
 import type { Work } from '../src/unit-of-work/work.js';
 import { serviceFixture, type Counted, type ServiceFixture } from './service-fixture.js';
@@ -125,7 +125,7 @@ export class SpecEvents {
   }
 
   /** The same for a whole run. */
-  notingSets(before: (n: number) => void = () => undefined): EventHandler {
+  notingSets(before: (n: number) => void = () => undefined): SetHandler {
     return {
       mode: 'set',
       type: this.counted,
