@@ -22,6 +22,7 @@ import {
   SagaStarted,
 } from '../src/generated/protocol.js';
 import { participantTables } from '../src/migrations/0002-participant.js';
+import { Answers } from '../src/participant/answers.js';
 import type { ParticipantEntry } from '../src/participant/known-branches.js';
 import { Participants, type ParticipantsOptions } from '../src/participant/participants.js';
 
@@ -123,15 +124,9 @@ function fixtureOn(
   const logger: Logger = { ...silentLogger, error: (_, message) => errors.push(message) };
   let now = new Date();
   const clock = { now: () => now };
-  const published: EventType[] = [];
-  const contracts = (): Contracts => new Contracts({ publishes: published, subscribes: [] });
-  const context = { dataSource, clock, onCommitted: () => undefined };
-  const units = new UnitsOfWork({
-    ...context,
-    get contracts() {
-      return contracts();
-    },
-  });
+  const publishes = new Answers('depot').types();
+  const contracts = new Contracts({ publishes, subscribes: [] });
+  const units = new UnitsOfWork({ dataSource, clock, contracts, onCommitted: () => undefined });
   const participants = new Participants({
     service: 'depot',
     participants: entries,
@@ -141,7 +136,6 @@ function fixtureOn(
     logger,
     ...options,
   });
-  published.push(...participants.publishes);
   let seen = 0n;
   return {
     pool,
@@ -168,7 +162,7 @@ function fixtureOn(
       );
       seen = BigInt(rows.at(-1)?.position ?? seen);
       return rows.map(({ type, key, body, headers }) => {
-        const token = participants.publishes.find(({ name }) => name === type) as EventType;
+        const token = publishes.find(({ name }) => name === type) as EventType;
         const payload = new AvroCodec(type, token.schema).decode(body, token.schema);
         return { type, key, body, headers, payload: payload as Raised['payload'] };
       });

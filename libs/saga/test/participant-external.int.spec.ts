@@ -1,0 +1,389 @@
+import type { Task } from '@aura/eventing';
+import { seeded, type Seeded } from '@aura/testing';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import {
+  prepared,
+  refused,
+  type Answer,
+  type Ask,
+  type ExternalParticipant,
+  type OutsideCall,
+  type Vote,
+} from '../src/participant/participant.js';
+import {
+  again,
+  Charge,
+  participantFixture,
+  SagaOf,
+  type ParticipantFixture,
+  type Wanted,
+} from './participant-fixture.js';
+
+const ARRIVES_WITHIN_MS = 300_000;
+const REMEMBERS_MS = 3_600_000;
+
+/**
+ * Somebody outside: holds money by key, whoever asks how often. What is asked may arrive later than the one
+ * who asked waits; what is voided before it was ever authorised stays held for ever when it arrives (H16).
+ */
+class Provider {
+  readonly #authorised = new Map<string, 'held' | 'voided' | 'declined'>();
+  readonly #onTheWay: { key: string; pieces: number; at: number }[] = [];
+  readonly broken: string[] = [];
+  requests = 0;
+  now = 0;
+
+  authorise(key: string, pieces: number): 'held' | 'declined' {
+    this.requests++;
+    const known = this.#authorised.get(key);
+    if (known) return known === 'declined' ? 'declined' : 'held';
+    const state = pieces > 10 ? 'declined' : 'held';
+    this.#authorised.set(key, state);
+    return state;
+  }
+
+  /** Arrives by itself, within the time that they promise. */
+  authoriseLater(key: string, pieces: number, inMs: number): void {
+    this.#onTheWay.push({ key, pieces, at: this.now + inMs });
+  }
+
+  void(key: string): void {
+    const known = this.#authorised.get(key);
+    if (known === undefined) this.broken.push(`${key} was voided before it was authorised`);
+    else if (known === 'declined') this.broken.push(`${key} was voided, and was declined`);
+    else this.#authorised.set(key, 'voided');
+  }
+
+  stateOf(key: string): string | undefined {
+    return this.#authorised.get(key);
+  }
+
+  pass(ms: number): void {
+    this.now += ms;
+    for (const late of this.#onTheWay.splice(0)) {
+      if (late.at > this.now) this.#onTheWay.push(late);
+      else this.authorise(late.key, late.pieces);
+    }
+  }
+}
+
+type Fault = 'lost-call' | 'late-call' | 'lost-answer' | 'no-look-up' | 'no-release' | 'lost-release';
+
+class Till implements ExternalParticipant<Wanted> {
+  readonly calls: string[] = [];
+  /** Of the next step; undefined: all goes well. */
+  fault: Fault | undefined;
+  vote: Vote = prepared();
+
+  constructor(readonly provider: Provider) {}
+
+  call({ input }: Ask<Wanted>, { idempotencyKey: key }: OutsideCall): Promise<Answer> {
+    this.calls.push('call');
+    const { provider, fault } = this;
+    if (fault === 'lost-call') return Promise.reject(new Error('no route'));
+    if (fault === 'late-call') {
+      provider.authoriseLater(key, input.pieces, ARRIVES_WITHIN_MS);
+      return Promise.reject(new Error('no answer'));
+    }
+    const state = provider.authorise(key, input.pieces);
+    if (fault === 'lost-answer') return Promise.reject(new Error('connection reset'));
+    return Promise.resolve(answerOf(state));
+  }
+
+  lookUp(_ask: Ask<Wanted>, { idempotencyKey }: OutsideCall): Promise<Answer | undefined> {
+    this.calls.push('look-up');
+    if (this.fault === 'no-look-up') return Promise.reject(new Error('busy'));
+    const state = this.provider.stateOf(idempotencyKey);
+    return Promise.resolve(state === undefined ? undefined : answerOf(state));
+  }
+
+  release(_ask: Ask<Wanted>, { idempotencyKey }: OutsideCall): Promise<void> {
+    this.calls.push('release');
+    if (this.fault === 'no-release') return Promise.reject(new Error('busy'));
+    this.provider.void(idempotencyKey);
+    return this.fault === 'lost-release' ? Promise.reject(new Error('reset')) : Promise.resolve();
+  }
+
+  prepare(): Promise<Vote> {
+    this.calls.push('prepare');
+    return Promise.resolve(this.vote);
+  }
+  commit(): Promise<void> {
+    this.calls.push('commit');
+    return Promise.resolve();
+  }
+  cancel(): Promise<void> {
+    this.calls.push('cancel');
+    return Promise.resolve();
+  }
+}
+
+function answerOf(state: string): Answer {
+  return state === 'declined'
+    ? { accepted: false, code: 'declined', reason: 'the card was declined' }
+    : { accepted: true, data: { authorisation: 'a-1' } };
+}
+
+let provider: Provider;
+let till: Till;
+let service: ParticipantFixture;
+beforeAll(async () => {
+  const outside = { callTimeoutMs: 5_000, arrivalLimitMs: ARRIVES_WITHIN_MS, keyTtlMs: REMEMBERS_MS };
+  const current: ExternalParticipant<Wanted> = {
+    call: (ask, call) => till.call(ask, call),
+    lookUp: (ask, call) => till.lookUp(ask, call),
+    release: (ask, call) => till.release(ask, call),
+    prepare: () => till.prepare(),
+    commit: () => till.commit(),
+    cancel: () => till.cancel(),
+  };
+  service = await participantFixture([{ type: Charge, participant: current, outside }]);
+});
+afterAll(() => service.close());
+beforeEach(async () => {
+  provider = new Provider();
+  till = new Till(provider);
+  service.now = new Date();
+  provider.now = service.now.getTime();
+  service.errors.length = 0;
+  await service.pool.query('truncate aura.branch, aura.task');
+  await service.answers();
+});
+
+const money = { branch: 'money', type: Charge };
+const five = { ...money, input: { sku: 'card-1', pieces: 5 } };
+const keyOf = (saga: SagaOf): string => `${saga.id}/money`;
+const stateOf = async (saga: SagaOf): Promise<string | undefined> => (await service.states())[keyOf(saga)];
+const said = async (): Promise<string[]> =>
+  (await service.answers()).map(({ type, payload }) =>
+    [type.slice('aura.'.length), payload['code'] ?? payload['ran']].filter((p) => p !== undefined).join(' '),
+  );
+const pass = (ms: number): void => {
+  provider.pass(ms);
+  service.now = new Date(provider.now);
+};
+
+/** One attempt at the one task that there is. `dies`: its process ends before its ending is committed. */
+async function attempt({ fault, dies = false }: { fault?: Fault; dies?: boolean } = {}): Promise<boolean> {
+  const [task] = await service.rows<Task>('select id, kind, key, payload from aura.task');
+  if (!task) return false;
+  till.fault = fault;
+  const handler = service.participants.tasks().find(({ kind }) => kind === task.kind);
+  try {
+    const ending = await handler?.run({ ...task, attempt: 1 }, new AbortController().signal);
+    if (dies || !ending) return true;
+    const cause = {
+      kind: 'task',
+      taskId: task.id,
+      correlationId: undefined,
+      causationId: undefined,
+      trace: {},
+    };
+    await service.units.run(async (work) => {
+      await work.manager.query('delete from aura.task where id = $1', [task.id]);
+      await ending(work);
+    }, cause as never);
+  } catch {
+    // As a task runner takes it: it is tried again.
+  } finally {
+    till.fault = undefined;
+  }
+  return true;
+}
+
+/** All goes well from here on, and time goes by. */
+async function drained(): Promise<void> {
+  for (let i = 0; (await attempt()) && i < 100; i++) pass(60_000);
+  expect(await service.rows('select kind, key from aura.task')).toEqual([]);
+}
+
+it('asks outside in a task, votes when the answer is there, and commits', async () => {
+  const saga = new SagaOf();
+  await service.deliver(saga.started(five));
+  expect(await stateOf(saga)).toBe('CALLING');
+  expect(await said()).toEqual([]);
+  await service.runTasks();
+  expect(await said()).toEqual(['BranchPrepared']);
+  expect(await service.rows('select outside from aura.branch')).toEqual([
+    { outside: { authorisation: 'a-1' } },
+  ]);
+  await service.deliver(saga.committed(money));
+  expect(await said()).toEqual(['BranchCommitted']);
+  expect(till.calls).toEqual(['call', 'prepare', 'commit']);
+});
+
+it('refuses what is declined outside', async () => {
+  const saga = new SagaOf();
+  await service.deliver(saga.started({ ...money, input: { sku: 'card-1', pieces: 11 } }));
+  await attempt();
+  await service.deliver(again(saga.started(five)), saga.aborted(money));
+  expect(await said()).toEqual(['BranchRefused declined', 'BranchRefused declined', 'BranchCancelled false']);
+  expect(await service.rows('select from aura.task')).toEqual([]);
+});
+
+it('gives back what was accepted outside and refused here', async () => {
+  const saga = new SagaOf();
+  till.vote = refused('blocked', 'the account is blocked');
+  await service.deliver(saga.started(five));
+  await attempt();
+  expect(await said()).toEqual(['BranchRefused blocked']);
+  await service.deliver(saga.aborted(money)); // the answer is on its way
+  await attempt({ fault: 'no-release' });
+  expect(await said()).toEqual([]);
+  await drained();
+  expect(await said()).toEqual(['BranchCancelled false']);
+  expect(await stateOf(saga)).toBe('REFUSED');
+  expect(provider.stateOf(keyOf(saga))).toBe('voided');
+});
+
+it('gives back outside what was cancelled after its yes, and says so only then', async () => {
+  const saga = new SagaOf();
+  await service.deliver(saga.started(five));
+  await attempt();
+  await service.deliver(saga.aborted(money));
+  expect(await stateOf(saga)).toBe('RELEASING');
+  await attempt({ fault: 'lost-release' });
+  await attempt({ dies: true });
+  expect(await said()).toEqual(['BranchPrepared']);
+  await drained();
+  expect(await said()).toEqual(['BranchCancelled true']);
+  expect(till.calls).toEqual(['call', 'prepare', 'cancel', 'release', 'release', 'release']);
+  expect(provider.broken).toEqual([]);
+});
+
+it('an outcome that is unknown is looked up before anything else is done', async () => {
+  const saga = new SagaOf();
+  await service.deliver(saga.started(five));
+  await attempt({ fault: 'lost-answer' });
+  expect(await said()).toEqual([]);
+  await attempt({ fault: 'no-look-up' });
+  await attempt();
+  expect(await said()).toEqual(['BranchPrepared']);
+  expect(till.calls).toEqual(['call', 'look-up', 'look-up', 'prepare']);
+  expect(provider.requests).toBe(1);
+});
+
+it('a call that did not arrive is made again with its key, until the deadline; then it is over', async () => {
+  const saga = new SagaOf('shop', new Date(provider.now + 20_000));
+  await service.deliver(saga.started(five));
+  await attempt({ fault: 'lost-call' });
+  pass(10_000);
+  await attempt({ fault: 'lost-call' });
+  expect(till.calls).toEqual(['call', 'look-up', 'call']);
+  pass(20_000);
+  await attempt();
+  expect(await stateOf(saga)).toBe('CALLING'); // it may still arrive
+  pass(ARRIVES_WITHIN_MS);
+  await attempt();
+  expect(await said()).toEqual(['BranchRefused unreachable']);
+  expect(till.calls.filter((call) => call === 'call')).toHaveLength(2);
+});
+
+it('no call is made again once they may have forgotten its key', async () => {
+  const saga = new SagaOf('shop', new Date(provider.now + 10 * REMEMBERS_MS));
+  await service.deliver(saga.started(five));
+  await attempt({ fault: 'lost-call' });
+  pass(REMEMBERS_MS - 1);
+  await attempt({ fault: 'lost-call' });
+  pass(1);
+  await attempt();
+  pass(ARRIVES_WITHIN_MS);
+  await attempt();
+  expect(till.calls).toEqual(['call', 'look-up', 'call', 'look-up', 'look-up']);
+  expect(await said()).toEqual(['BranchRefused unreachable']);
+});
+
+it('a call that does not end in time is unknown', async () => {
+  const saga = new SagaOf();
+  const outside = { callTimeoutMs: 20 };
+  const silent = new Till(provider);
+  silent.call = () => new Promise(() => undefined);
+  const other = service.another({ participants: [{ type: Charge, participant: silent, outside }] });
+  await other.deliver(saga.started(five));
+  await other.runTasks();
+  expect(await stateOf(saga)).toBe('CALLING');
+  await other.runTasks();
+  expect(silent.calls).toEqual(['look-up']);
+});
+
+it('H16: a cancel before the call was made is a tombstone, and no call is made', async () => {
+  const saga = new SagaOf();
+  await service.deliver(saga.started(five), saga.aborted(money));
+  expect(await stateOf(saga)).toBe('STOPPING');
+  await attempt();
+  expect(await said()).toEqual(['BranchCancelled false']);
+  expect(await stateOf(saga)).toBe('TOMBSTONE');
+  expect(till.calls).toEqual([]);
+});
+
+it('H16: a void never overtakes its authorisation, however late that arrives', async () => {
+  const saga = new SagaOf();
+  await service.deliver(saga.started(five));
+  await attempt({ fault: 'late-call' });
+  await service.deliver(saga.aborted(money));
+  await service.deliver(again(saga.started(five))); // and a late ask meets it
+  expect(await said()).toEqual(['BranchRefused cancelled']);
+  for (let i = 0; i < 4; i++) {
+    await attempt();
+    expect(await stateOf(saga)).toBe('STOPPING');
+    pass(60_000);
+  }
+  pass(60_000);
+  await drained();
+  expect(till.calls.filter((call) => call === 'call')).toEqual(['call']);
+  expect(provider.broken).toEqual([]);
+  expect(provider.stateOf(keyOf(saga))).toBe('voided');
+  expect(await said()).toEqual(['BranchCancelled false']);
+});
+
+const FAULTS: readonly Fault[] = [
+  'lost-call',
+  'late-call',
+  'lost-answer',
+  'no-look-up',
+  'no-release',
+  'lost-release',
+];
+
+/** One saga among crashes, lost calls and late ones; what must hold when all has come to its end. */
+async function history(random: Seeded): Promise<void> {
+  const saga = new SagaOf('shop', new Date(provider.now + random.int(200_000)));
+  till.vote = random.chance(0.2) ? refused('blocked', 'no') : prepared();
+  const asked = { ...five, input: { sku: 'card-1', pieces: random.chance(0.1) ? 11 : 5 } };
+  await service.deliver(saga.started(asked));
+  let decided: 'commit' | 'abort' | undefined;
+  const steps = 3 + random.int(8);
+  for (let i = 0; i < steps; i++) {
+    const isPrepared = (await stateOf(saga)) === 'PREPARED';
+    if (!decided && random.chance(0.25)) {
+      decided = isPrepared && random.chance(0.5) ? 'commit' : 'abort';
+      await service.deliver(decided === 'commit' ? saga.committed(money) : saga.aborted(money));
+    } else if (random.chance(0.1)) await service.deliver(again(saga.started(asked)));
+    else {
+      const fault = random.chance(0.6) ? { fault: random.pick(FAULTS) } : {};
+      await attempt({ ...fault, dies: random.chance(0.3) });
+    }
+    pass(random.int(100_000));
+  }
+  await drained();
+  if (!decided) {
+    const isPrepared = (await stateOf(saga)) === 'PREPARED';
+    decided = isPrepared ? 'commit' : 'abort';
+    await service.deliver(isPrepared ? saga.committed(money) : saga.aborted(money));
+    await drained();
+  }
+  pass(2 * ARRIVES_WITHIN_MS);
+  expect(provider.broken).toEqual([]);
+  const held = provider.stateOf(keyOf(saga));
+  if (decided === 'commit') expect(held).toBe('held');
+  else expect(held).not.toBe('held');
+  expect(await stateOf(saga)).toBeOneOf(decided === 'commit' ? ['COMMITTED'] : ENDS);
+}
+
+const ENDS = ['CANCELLED', 'TOMBSTONE', 'REFUSED'];
+
+it('H16: whatever is lost, late or dies, nothing stays held that was not committed', async () => {
+  const random = seeded('external branches');
+  for (let i = 0; i < 60; i++) await history(random);
+  expect(service.errors).toEqual([]);
+}, 60_000);
