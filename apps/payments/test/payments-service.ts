@@ -119,3 +119,16 @@ export function accepted(answer: Answer | undefined): Answer & { accepted: true 
   if (!answer?.accepted) throw new Error(`expected an accepted answer, got ${JSON.stringify(answer)}`);
   return answer;
 }
+
+/** What `late` may wait for: until it is opened, or the provider closes. */
+export function gate(): { late: (signal: AbortSignal) => Promise<void>; open: () => void } {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  promise.catch(() => undefined);
+  return {
+    late: (signal) => {
+      signal.addEventListener('abort', () => reject(new Error('closed')));
+      return promise;
+    },
+    open: resolve,
+  };
+}

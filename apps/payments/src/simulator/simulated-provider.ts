@@ -43,8 +43,8 @@ export interface SimulatorOptions {
   readonly outages?: Outages;
   /** How long `slow` waits with its answer. Default 500. */
   readonly slowMs?: number;
-  /** How long `late` waits with what was asked for: longer than anybody waits for an answer. Default 2,500. */
-  readonly lateMs?: number;
+  /** What `late` waits for. Default: 2.5 s, which is longer than anybody waits for an answer. */
+  readonly late?: (signal: AbortSignal) => Promise<unknown>;
   readonly clock?: Clock;
 }
 
@@ -61,6 +61,7 @@ export class SimulatedProvider implements PaymentProvider {
   readonly #byId: Batch<string, Known | undefined>;
   readonly #byReference: Batch<string, Known | undefined>;
   readonly #capturing: Batch<Move, boolean>;
+  #closed: Promise<void> | undefined;
 
   constructor(private readonly options: SimulatorOptions) {
     const books = new ProviderBooks(options.pool);
@@ -109,8 +110,14 @@ export class SimulatedProvider implements PaymentProvider {
     while (this.#late.size > 0) await Promise.allSettled(this.#late);
   }
 
-  /** Ends every wait; what was to be executed late never is, as when a provider loses its queue. */
-  async close(): Promise<void> {
+  /**
+   * Ends every wait; what was to be executed late never is, as when a provider loses its queue. Idempotent.
+   */
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
     this.#closing.abort(new ProviderUnavailableError('the simulated provider is closed'));
     await this.idle();
     await this.options.pool.end();
@@ -162,8 +169,8 @@ export class SimulatedProvider implements PaymentProvider {
   }
 
   #later(effect: () => Promise<unknown>): void {
-    const { lateMs = 2_500 } = this.options;
-    const late: Promise<unknown> = pause(lateMs, undefined, { signal: this.#closing.signal, ref: false })
+    const { late: due = inAWhile } = this.options;
+    const late: Promise<unknown> = due(this.#closing.signal)
       .then(effect)
       .catch(() => undefined) // nobody listens any more
       .finally(() => this.#late.delete(late));
@@ -233,6 +240,10 @@ export class SimulatedProvider implements PaymentProvider {
   #remembers(at: Date): boolean {
     return this.#clock.now().getTime() - at.getTime() < this.options.keyMemoryMs;
   }
+}
+
+function inAWhile(signal: AbortSignal): Promise<unknown> {
+  return pause(2_500, undefined, { signal, ref: false });
 }
 
 function outcomeOf({ id, reference, state }: Known): Authorisation {

@@ -1,0 +1,191 @@
+import { randomUUID } from 'node:crypto';
+import { settled } from '@aura/testing';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  ProviderRefusedError,
+  ProviderUnavailableError,
+  type AuthoriseRequest,
+  type Authorisation,
+} from '../src/provider/payment-provider.js';
+import type { Token } from '../src/simulator/behaviour.js';
+import type { SimulatedProvider } from '../src/simulator/simulated-provider.js';
+import { gate, paymentsFixture, type Fixture } from './payments-service.js';
+
+let payments: Fixture;
+let now: Date;
+let provider: SimulatedProvider;
+/** Opens what `late` waits for. */
+let open: () => void;
+beforeAll(async () => {
+  payments = await paymentsFixture();
+});
+afterAll(() => payments.close());
+beforeEach(async () => {
+  await payments.db.query('truncate provider.payment, provider.fault, provider.overtaken');
+  now = new Date();
+  const { late, open: opens } = gate();
+  open = opens;
+  provider = payments.provider({ slowMs: 20, late, clock: { now: () => now }, keyMemoryMs: 60_000 });
+});
+
+const request = (token: Token, reference: string = randomUUID()): AuthoriseRequest => ({
+  reference,
+  token,
+  amountCents: 1_000n,
+  currency: 'EUR',
+  notAfter: new Date(now.getTime() + 5_000),
+});
+
+/** What comes back within 300 ms; `silence` where nothing does: the caller goes away. */
+async function soon<T>(send: (signal: AbortSignal) => Promise<T>): Promise<T | 'silence'> {
+  const signal = AbortSignal.timeout(300);
+  return send(signal).catch((error: unknown) => {
+    if (signal.aborted) return 'silence';
+    throw error;
+  });
+}
+
+const authorise = (asked: AuthoriseRequest): Promise<Authorisation | 'silence'> =>
+  soon((signal) => provider.authorise(asked, { idempotencyKey: asked.reference, signal }));
+
+async function held(token: Token = 'tok-ok'): Promise<{ id: string; reference: string }> {
+  const asked = request(token);
+  const outcome = await settled('held', () => authorise(asked).then((it) => it !== 'silence' && it));
+  if (!outcome.held) throw new Error('declined');
+  return { id: outcome.authorisation, reference: asked.reference };
+}
+
+const call = (idempotencyKey: string) => ({ idempotencyKey, signal: new AbortController().signal });
+const lookUp = (reference: string): Promise<Authorisation | undefined> =>
+  provider.lookUp(reference, new AbortController().signal);
+
+describe('the simulated provider', () => {
+  it.each<[Token, heard: 'held' | 'declined' | 'silence', known: 'held' | 'declined' | undefined]>([
+    ['tok-ok', 'held', 'held'],
+    ['tok-declined', 'declined', 'declined'],
+    ['tok-slow', 'held', 'held'],
+    ['tok-twice', 'held', 'held'],
+    ['tok-timeout-after', 'silence', 'held'],
+    ['tok-timeout-before', 'silence', undefined],
+  ])(
+    '%s: the caller hears %s, a look-up says %s, one more try is as good as the first',
+    async (token, ...is) => {
+      const word = (outcome: Authorisation | 'silence' | undefined): string | undefined =>
+        typeof outcome === 'object' ? (outcome.held ? 'held' : 'declined') : outcome;
+      const asked = request(token);
+      const heard = await authorise(asked);
+      expect([word(heard), word(await lookUp(asked.reference))]).toEqual(is);
+      const again = await authorise(asked);
+      expect(word(again)).toBe(token === 'tok-declined' ? 'declined' : 'held');
+      if (typeof heard === 'object') expect(again).toEqual(heard);
+      const { rows } = await payments.db.query('select count(*)::int as n from provider.payment');
+      expect(rows).toEqual([{ n: 1 }]);
+    },
+  );
+
+  it('P2: tok-late is executed when its caller has gone, but not after the time that the caller has set', async () => {
+    const [asked, tooLate] = [request('tok-late'), { ...request('tok-late'), notAfter: now }];
+    const gone = AbortSignal.timeout(5);
+    const both = [asked, tooLate].map((each) =>
+      provider.authorise(each, { idempotencyKey: each.reference, signal: gone }),
+    );
+    await expect(Promise.any(both)).rejects.toThrow();
+    expect(await lookUp(asked.reference)).toBeUndefined();
+    now = new Date(now.getTime() + 1);
+    open();
+    await provider.idle();
+    expect([await lookUp(asked.reference), await lookUp(tooLate.reference)]).toEqual([
+      expect.objectContaining({ held: true }),
+      undefined,
+    ]);
+  });
+
+  it('P1: a key is executed once while it is remembered; forgotten, it holds the money twice', async () => {
+    const asked = request('tok-ok');
+    const first = await authorise(asked);
+    now = new Date(now.getTime() + 59_000);
+    const later = { ...asked, notAfter: new Date(now.getTime() + 5_000) };
+    expect(await authorise(later)).toEqual(first);
+    now = new Date(now.getTime() + 2_000);
+    expect(await authorise(later)).not.toEqual(first);
+    expect(await payments.books()).toMatchObject({ authorised_cents: 2_000, open_cents: 2_000 });
+  });
+
+  it('P1: a capture and a refund each happen once, however often their key comes', async () => {
+    const { id } = await held();
+    await Promise.all([1, 2, 3].map(() => provider.capture(id, call('c'))));
+    await expect(provider.capture(id, call('another'))).rejects.toMatchObject({ code: 'already-captured' });
+    await Promise.all([1, 2, 3].map(() => provider.refund(id, call('r'))));
+    await expect(provider.refund(id, call('another'))).rejects.toMatchObject({ code: 'already-refunded' });
+    now = new Date(now.getTime() + 61_000);
+    await expect(provider.capture(id, call('c'))).rejects.toMatchObject({ code: 'already-captured' });
+    expect(await payments.books()).toMatchObject({
+      captured_cents: 1_000,
+      refunded_cents: 1_000,
+      open_cents: 0,
+    });
+  });
+
+  it('gives back what is held, once; then nothing can be captured', async () => {
+    const { id, reference } = await held();
+    await provider.void(reference, call('v'));
+    await provider.void(reference, call('v'));
+    await expect(provider.capture(id, call('c'))).rejects.toMatchObject({ code: 'voided' });
+    await expect(provider.refund(id, call('r'))).rejects.toMatchObject({ code: 'not-captured' });
+    const other = await held();
+    await provider.capture(other.id, call('c2'));
+    await expect(provider.void(other.reference, call('v2'))).rejects.toMatchObject({
+      code: 'already-captured',
+    });
+    expect(await payments.books()).toMatchObject({
+      voided_cents: 1_000,
+      captured_cents: 1_000,
+      open_cents: 0,
+    });
+  });
+
+  it('H16: a void that comes before its authorise is in the books, and so is the money that nobody voids', async () => {
+    const asked = request('tok-ok');
+    await expect(provider.void(asked.reference, call('v'))).rejects.toBeInstanceOf(ProviderRefusedError);
+    await authorise(asked);
+    expect(await payments.books()).toMatchObject({ overtaken: 1, open_cents: 1_000 });
+  });
+
+  it('an outage refuses everything, and nothing of it has happened', async () => {
+    const { id, reference } = await held();
+    const down = payments.provider({ outages: { everyMs: 1_000, forMs: 1_000 } });
+    const asked = request('tok-ok');
+    const { signal } = call('');
+    const all = [
+      down.authorise(asked, call('a')),
+      down.capture(id, call('c')),
+      down.refund(id, call('r')),
+      down.void(reference, call('v')),
+      down.lookUp(reference, signal),
+    ];
+    for (const each of all) await expect(each).rejects.toBeInstanceOf(ProviderUnavailableError);
+    expect(await lookUp(asked.reference)).toBeUndefined();
+    expect(await payments.books()).toMatchObject({ authorised_cents: 1_000, open_cents: 1_000 });
+  });
+
+  it('P3: another process finds everything as it was', async () => {
+    const { id, reference } = await held();
+    const restarted = payments.provider({ slowMs: 20 });
+    expect(await restarted.lookUp(reference, new AbortController().signal)).toEqual({
+      held: true,
+      authorisation: id,
+    });
+    await restarted.capture(id, call('c'));
+    await expect(provider.capture(id, call('c'))).resolves.toBeUndefined();
+  });
+
+  it('P4: nobody waits for an answer after it was closed', async () => {
+    const closing = payments.provider({ slowMs: 60_000 });
+    const asked = (['tok-slow', 'tok-late', 'tok-timeout-before'] as const).map((token) => request(token));
+    const waiting = asked.map((each) => closing.authorise(each, call(each.reference)));
+    const ends = Promise.allSettled(waiting);
+    await settled('all have arrived', async () => (await payments.books())['faults'] === 3);
+    await closing.close();
+    expect((await ends).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
+  });
+});
