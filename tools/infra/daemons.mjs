@@ -9,9 +9,10 @@ import { Problem } from '../start/problem.mjs';
  *
  * @returns {{ pid: number, exited: Promise<number | string> }} `exited` only while this process lives
  */
-export function launch(command, args, { cwd, logFile }) {
+export function launch(command, args, { cwd, logFile, env = process.env }) {
   const log = openSync(logFile, 'a');
-  const child = spawn(command, args, { cwd, detached: true, stdio: ['ignore', log, log], windowsHide: true });
+  const stdio = ['ignore', log, log];
+  const child = spawn(command, args, { cwd, env, detached: true, stdio, windowsHide: true });
   closeSync(log);
   const exited = new Promise((resolve) => {
     child.once('error', (error) => resolve(error.code));
@@ -84,6 +85,15 @@ export async function untilReady({ name, probe, exited, logFile, withinMs = 120_
   }
 }
 
+/** Rejects with a `Problem` of these words when `signal` is aborted; never without. For a race. */
+export function interrupted(signal, words) {
+  return new Promise((_, reject) => {
+    const stop = () => reject(new Problem(words));
+    if (signal?.aborted) stop();
+    signal?.addEventListener('abort', stop, { once: true });
+  });
+}
+
 function lastWords(logFile) {
   const lines = readFileSync(logFile, 'utf8').trim().split('\n').slice(-8);
   return `Its last words (${logFile}):\n${lines.join('\n')}`;
@@ -103,9 +113,19 @@ export function listens(port) {
 
 /** Whether a URL answers with success. */
 export async function answers(url) {
+  return (await answer(url))?.ok === true;
+}
+
+/** Whether a URL answers with success and in JSON: a server's page for whatever it does not know does not. */
+export async function answersInJson(url, init) {
+  const said = await answer(url, init);
+  return said?.ok === true && /json/.test(said.headers.get('content-type') ?? '');
+}
+
+async function answer(url, init = {}) {
   try {
-    return (await fetch(url, { signal: AbortSignal.timeout(3_000) })).ok;
+    return await fetch(url, { ...init, signal: AbortSignal.timeout(3_000) });
   } catch {
-    return false; // not yet
+    return null; // not yet
   }
 }

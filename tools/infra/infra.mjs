@@ -1,9 +1,9 @@
-// The servers of a clone: `npm run infra -- up|down|status [--kafka] [--json] [--brokers N] [--dir DIR]`.
+// The servers of a clone: `npm run infra -- up|down|status [--kafka] [--jaeger] [--json] [--dir DIR] ...`.
 //
-// Without --kafka: Postgres. With it: Kafka and a schema registry as well, the first of these that there is:
-// KAFKA_BROKERS + SCHEMA_REGISTRY_URL; a Docker engine (infra/compose.yaml); Java with Maven. `up` leaves
-// them running and ends; `down` stops what `up` started, whoever ran it; `status` only looks.
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+// Always Postgres. With --kafka: Kafka and a schema registry as well, the first of these that there is:
+// KAFKA_BROKERS + SCHEMA_REGISTRY_URL; a Docker engine (infra/compose.yaml); Java with Maven. With --jaeger:
+// JAEGER_URL; a Docker engine; one built with Go. `up` leaves them running and ends; `down` stops what `up`
+// started, whoever ran it; `status` only looks.
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { postgresStatus, startPostgres, stopPostgres } from '../start/postgres.mjs';
@@ -12,7 +12,9 @@ import { progress } from '../start/progress.mjs';
 import { misused, readArguments } from '../start/usage.mjs';
 import { answers, listens } from './daemons.mjs';
 import { composeDown, composeStatus, composeUp, dockerAnswers } from './docker.mjs';
+import { jaegerDown, jaegerLines, jaegerState, jaegerUp } from './jaeger-choice.mjs';
 import { kafkaStatus, startKafka, stopKafka } from './kafka.mjs';
+import { forget, remember, startedBy } from './started-by.mjs';
 
 const CLONE = resolve(fileURLToPath(new URL('../..', import.meta.url)));
 const USAGE = `usage: npm run infra -- up|down|status [options]
@@ -22,12 +24,14 @@ const USAGE = `usage: npm run infra -- up|down|status [options]
   status    looks what is running
 
   --kafka          Kafka and a schema registry as well
+  --jaeger         Jaeger as well, for traces (JAEGER_URL, Docker, or built once with Go)
   --brokers 1|2|3  how many brokers (default: 1)
   --json           print one line of JSON
   --dir DIR        where data and logs are kept (default: .aura in this clone)
 
 Examples:
   npm run infra -- up --kafka
+  npm run infra -- up --jaeger
   npm run -s infra -- status --json
   npm run infra -- down`;
 /** Two signals closer than this are one (ms): a terminal tells the whole group, and run.mjs passes it on. */
@@ -62,8 +66,8 @@ async function kafkaUp(dir, brokers, signal) {
   const docker = brokers === 1 && !kafkaStatus({ dir })?.running && dockerAnswers();
   const step = progress(`starting Kafka and a schema registry with ${docker ? 'Docker' : 'Java'}`);
   try {
-    const kafka = docker ? await composeUp() : await startKafka({ dir, brokers, signal });
-    mark(dir, docker ? 'docker' : 'java');
+    const kafka = docker ? await composeUp('kafka') : await startKafka({ dir, brokers, signal });
+    remember(dir, docker ? 'docker' : 'java');
     step.done(`Kafka ${kafka.brokers}, schema registry ${kafka.registryUrl}`);
     return { by: docker ? 'docker' : 'java', brokers: kafka.brokers, registryUrl: kafka.registryUrl };
   } catch (error) {
@@ -72,18 +76,7 @@ async function kafkaUp(dir, brokers, signal) {
   }
 }
 
-/** Remembers what `up` started, so that `down` ends that and nothing else. */
-function mark(dir, by) {
-  mkdirSync(dir, { recursive: true });
-  writeFileSync(join(dir, 'started-by'), by);
-}
-
-function startedBy(dir) {
-  const file = join(dir, 'started-by');
-  return existsSync(file) ? readFileSync(file, 'utf8') : null;
-}
-
-async function up({ dir, kafka, brokers, signal }) {
+async function up({ dir, kafka, jaeger, brokers, signal }) {
   const step = progress('starting Postgres');
   const postgres = await startPostgres({ dir: dir.postgres, keep: true }).catch((error) => {
     step.failed();
@@ -93,24 +86,28 @@ async function up({ dir, kafka, brokers, signal }) {
   return {
     postgres: { url: postgres.url, port: postgres.port },
     ...(kafka && { kafka: await kafkaUp(dir.kafka, brokers, signal) }),
+    ...(jaeger && { jaeger: await jaegerUp(dir.jaeger, signal) }),
   };
 }
 
-/** Without --kafka too: `down` leaves nothing of `up` behind. */
+/** Without --kafka and --jaeger too: `down` leaves nothing of `up` behind. */
 async function down({ dir }) {
   const by = startedBy(dir.kafka);
-  if (by === 'docker') composeDown();
+  if (by === 'docker') composeDown('kafka');
   const kafka = (await stopKafka({ dir: dir.kafka })) || by === 'docker';
-  rmSync(join(dir.kafka, 'started-by'), { force: true });
-  return { postgres: await stopPostgres({ dir: dir.postgres }), kafka };
+  forget(dir.kafka);
+  const jaeger = await jaegerDown(dir.jaeger);
+  return { postgres: await stopPostgres({ dir: dir.postgres }), kafka, jaeger };
 }
 
 async function status({ dir }) {
   const given = givenKafka();
-  const own = startedBy(dir.kafka) === 'docker' ? await composeStatus() : kafkaStatus({ dir: dir.kafka });
+  const own =
+    startedBy(dir.kafka) === 'docker' ? await composeStatus('kafka') : kafkaStatus({ dir: dir.kafka });
   return {
     postgres: postgresStatus({ dir: dir.postgres }) ?? { running: false },
     kafka: given ? { ...given, running: await isUp(given) } : (own ?? { running: false }),
+    jaeger: await jaegerState(dir.jaeger),
   };
 }
 
@@ -119,11 +116,12 @@ function say(command, result) {
     const stopped = Object.keys(result).filter((name) => result[name]);
     return stopped.length > 0 ? `stopped: ${stopped.join(', ')}` : 'nothing was running';
   }
-  const { postgres, kafka } = result;
+  const { postgres, kafka, jaeger } = result;
   const lines = [`Postgres  ${postgres.running === false ? 'not running' : postgres.url}`];
   if (kafka?.running === false) lines.push('Kafka     not running');
   else if (kafka)
     lines.push(`export KAFKA_BROKERS=${kafka.brokers}`, `export SCHEMA_REGISTRY_URL=${kafka.registryUrl}`);
+  if (jaeger) lines.push(...jaegerLines(jaeger));
   return lines.join('\n');
 }
 
@@ -143,6 +141,7 @@ function firstSignal() {
 async function main() {
   const { values, positionals } = readArguments(USAGE, {
     kafka: { type: 'boolean', default: false },
+    jaeger: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     brokers: { type: 'string', default: '1' },
     dir: { type: 'string', default: join(CLONE, '.aura') },
@@ -154,8 +153,9 @@ async function main() {
   if (!/^[123]$/.test(values.brokers)) misused(USAGE, `There can't be ${values.brokers} brokers.`);
   const home = resolve(values.dir);
   const result = await commands[command]({
-    dir: { postgres: join(home, 'postgres'), kafka: join(home, 'kafka') },
+    dir: { postgres: join(home, 'postgres'), kafka: join(home, 'kafka'), jaeger: join(home, 'jaeger') },
     kafka: values.kafka,
+    jaeger: values.jaeger,
     brokers: Number(values.brokers),
     signal: firstSignal(),
   });

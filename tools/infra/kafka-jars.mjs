@@ -1,10 +1,10 @@
 import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { withLock } from '../start/lock.mjs';
 import { progress } from '../start/progress.mjs';
 import { fileProblem } from '../start/problem.mjs';
+import { cacheFolder } from './cache.mjs';
 import { runMaven } from './java.mjs';
 
 export const KAFKA_VERSION = '4.4.0';
@@ -43,12 +43,4 @@ async function fetchInto(cache) {
   } finally {
     rmSync(half, { recursive: true, force: true });
   }
-}
-
-function cacheFolder() {
-  const given = process.env['AURA_CACHE_DIR'] ?? process.env['XDG_CACHE_HOME'];
-  if (given) return join(given, 'aura');
-  if (process.platform === 'win32') return join(process.env['LOCALAPPDATA'] ?? homedir(), 'aura', 'cache');
-  if (process.platform === 'darwin') return join(homedir(), 'Library', 'Caches', 'aura');
-  return join(homedir(), '.cache', 'aura');
 }

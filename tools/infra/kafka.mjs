@@ -7,24 +7,16 @@
 // A3: a pid counts only with its own command line: a stale file never kills a stranger;
 // A4: a start that fails or is interrupted leaves nothing running.
 import { execFileSync } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { isAlive, withLock } from '../start/lock.mjs';
+import { withLock } from '../start/lock.mjs';
 import { freePort, isFree } from '../start/ports.mjs';
 import { fileProblem, Problem } from '../start/problem.mjs';
-import { answers, end, isOurs, launch, listens, untilReady } from './daemons.mjs';
+import { answers, end, interrupted, isOurs, launch, listens, untilReady } from './daemons.mjs';
 import { findJava } from './java.mjs';
 import { kafkaJars } from './kafka-jars.mjs';
 import { brokerProperties, CLUSTER_ID } from './kafka-properties.mjs';
+import { testFolder } from './test-folder.mjs';
 
 const FAST_JVM = [
   '-XX:+UseSerialGC',
@@ -95,9 +87,10 @@ export async function killBroker({ dir, id }) {
  * goes first.
  */
 export async function startTestKafka(options = {}) {
-  await sweep();
-  const dir = mkdtempSync(join(tmpdir(), TEST_PREFIX));
-  writeFileSync(join(dir, 'owner'), String(process.pid));
+  const dir = await testFolder(TEST_PREFIX, async (left) => {
+    const state = readState(left);
+    if (state) await endAll(left, state, 'SIGKILL');
+  });
   try {
     const kafka = await startKafka({ ...options, dir });
     const stop = async () => {
@@ -108,17 +101,6 @@ export async function startTestKafka(options = {}) {
   } catch (error) {
     rmSync(dir, { recursive: true, force: true });
     throw error;
-  }
-}
-
-async function sweep() {
-  for (const name of readdirSync(tmpdir()).filter((entry) => entry.startsWith(TEST_PREFIX))) {
-    const dir = join(tmpdir(), name);
-    const owner = existsSync(join(dir, 'owner')) ? Number(readFileSync(join(dir, 'owner'), 'utf8')) : null;
-    if (owner === null || isAlive(owner)) continue;
-    const state = readState(dir);
-    if (state) await endAll(dir, state, 'SIGKILL');
-    rmSync(dir, { recursive: true, force: true });
   }
 }
 
@@ -208,12 +190,7 @@ async function ready(home, state, signal) {
   const waits = state.nodes.map((node) => wait(`Kafka's broker ${node.id}`, node, () => listens(node.port)));
   if (state.registry)
     waits.push(wait('The schema registry', state.registry, () => answers(`${registryUrl}/subjects`)));
-  const interrupted = new Promise((_, reject) => {
-    const stop = () => reject(new Problem('Starting Kafka was interrupted.'));
-    if (signal?.aborted) stop();
-    signal?.addEventListener('abort', stop, { once: true });
-  });
-  await Promise.race([Promise.all(waits), interrupted]);
+  await Promise.race([Promise.all(waits), interrupted(signal, 'Starting Kafka was interrupted.')]);
 }
 
 function wait(name, { exited = new Promise(() => {}), logFile }, probe) {
