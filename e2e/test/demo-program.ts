@@ -20,6 +20,9 @@ export interface Ended {
 export class Demo {
   readonly dir = demoFolder();
 
+  /** `env`: on top of this process's. */
+  constructor(private readonly env: Readonly<Record<string, string>> = {}) {}
+
   /** Runs it to its end. */
   async run(...args: string[]): Promise<Ended> {
     const running = this.start(...args);
@@ -27,7 +30,7 @@ export class Demo {
   }
 
   start(...args: string[]): RunningDemo {
-    return new RunningDemo(['--dir', this.dir, ...args]);
+    return new RunningDemo(['--dir', this.dir, ...args], this.env);
   }
 
   get postgres(): { readonly running: boolean; readonly pid?: number; readonly url?: string } | null {
@@ -48,12 +51,12 @@ export class RunningDemo {
   #stdout = '';
   #stderr = '';
 
-  constructor(args: readonly string[]) {
+  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
     const main = join(CLONE, 'apps/local/dist/main.js');
     this.#child = spawn(process.execPath, ['--enable-source-maps', main, ...args], {
       cwd: CLONE,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, NODE_ENV: 'production' },
+      env: { ...process.env, ...env, NODE_ENV: 'production' },
       detached: true,
     });
     this.#child.stdout?.on('data', (chunk: Buffer) => (this.#stdout += chunk.toString()));
