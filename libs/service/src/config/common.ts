@@ -65,7 +65,7 @@ export const COMMON_SETTINGS = {
   traceSampleRatio: share()
     .default(1)
     .describe(
-      'Share of the traces begun here that are recorded, 0 to 1; one that began elsewhere is as it was begun.',
+      'Share of the traces begun here that are recorded, 0 to 1; others are as where they were begun.',
     ),
   serviceTokenSecret: secret(32)
     .optional()

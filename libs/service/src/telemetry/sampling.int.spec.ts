@@ -40,8 +40,10 @@ async function order(traceId: string, flags: TraceFlags): Promise<string | undef
   const request = { ...init, method: 'POST', headers: { ...(headers as object), traceparent } };
   expect((await ask(`${service.url}/orders`, request)).status).toBe(202);
   const sql = await databases.database.client();
-  const raised = `select headers ->> 'traceparent' as carried from aura.outbox order by position desc limit 1`;
-  return (await sql.query<{ carried: string }>(raised)).rows[0]?.carried;
+  const { rows } = await sql.query<{ carried: string }>(
+    `select headers ->> 'traceparent' as carried from aura.outbox order by position desc limit 1`,
+  );
+  return rows[0]?.carried;
 }
 
 const spansOf = (traceId: string): string[] =>

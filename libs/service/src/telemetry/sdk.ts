@@ -22,7 +22,7 @@ export interface TelemetryOptions {
   readonly serviceName: string;
   /** Base URL of an OTLP/HTTP collector; traces are sent to `<it>/v1/traces`. Nothing is sent without it. */
   readonly otlpEndpoint?: string | undefined;
-  /** Share of the traces begun here that are recorded, 0 to 1 (default). `OTEL_TRACES_SAMPLER` is not read. */
+  /** Share of the traces begun here that are recorded; default 1; `OTEL_TRACES_SAMPLER` is not read. */
   readonly traceSampleRatio?: number | undefined;
   /** Further processors: a test's exporter. */
   readonly spanProcessors?: readonly SpanProcessor[];
