@@ -97,8 +97,8 @@ export interface ConsumerStatus {
   readonly running: boolean;
   /**
    * Assigned partitions that stand still, with the reason: until somebody acts, or, where `comesBack(error)`,
-   * until they are tried again or revoked. And those whose topic vanished while they were assigned here, until
-   * somebody holds them again.
+   * until they are tried again or revoked. And those whose topic vanished while they were assigned here,
+   * until somebody holds them again.
    */
   readonly stalledPartitions: readonly StalledPartition[];
   /** Undefined while the group runs, as far as this member has seen. */

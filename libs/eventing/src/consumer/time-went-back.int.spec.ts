@@ -137,7 +137,7 @@ describe.each(tamperedLogs())('a reader over $kind', ({ open }) => {
     await effects(16);
   });
 
-  it('E10: a topic that vanishes while it is read is told for as long as it is gone; another flows', async () => {
+  it('E10: a topic that vanishes while it is read is told as long as it is gone; another flows', async () => {
     const other = new SpecEvents();
     await tampered.log.createTopics([{ name: other.topic, partitions: 1 }]);
     const contracts = new Contracts({ publishes: [], subscribes: [service.events.counted, other.counted] });

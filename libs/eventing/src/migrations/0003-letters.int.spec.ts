@@ -39,7 +39,8 @@ async function oldLetter(key: string, n: number, failed: boolean, group = servic
   const [row] = await service.rows<{ event_id: string }>(
     `with remembered as (insert into aura.inbox (consumer_group, event_id) values ($1, $6))
      insert into aura.letter
-            (consumer_group, topic, key, partition, log_offset, event_id, type, value, headers, error, attempts)
+            (consumer_group, topic, key, partition, log_offset, event_id, type, value, headers, error,
+             attempts)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
      returning event_id`,
     [
@@ -99,7 +100,7 @@ it('lists and counts what was parked before, each key with what waits behind it'
   ]);
 });
 
-it('E2, E5: tries what was retrying by itself, and what was dead when told, each key in its order', async () => {
+it('E2, E5: tries what was retrying by itself, what was dead when told, each key in its order', async () => {
   await oldLetters();
   await toHead();
   await letters.redriven([noting()]);

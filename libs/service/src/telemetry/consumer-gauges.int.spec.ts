@@ -1,7 +1,7 @@
 /** What the alerts AuraPartitionStalled and AuraGroupPaused look at, as the metric reader collects it. */
 import { silentLogger } from '@aura/platform';
 import { settled } from '@aura/testing';
-import pg from 'pg';
+import { Client } from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ask, jsonBody } from '../../test/service.js';
 import { operatorToken, shopDatabases, type ShopDatabases } from '../../test/shop-databases.js';
@@ -12,12 +12,12 @@ import { startTelemetry, stopTelemetry } from './sdk.js';
 const PARTITIONS = 4;
 
 let databases: ShopDatabases;
-let log: pg.Client;
+let log: Client;
 let service: RunningService;
 beforeAll(async () => {
   startTelemetry({ serviceName: 'shop' });
   databases = await shopDatabases();
-  log = new pg.Client({ connectionString: databases.environment['AURA_LOG_URL'] });
+  log = new Client({ connectionString: databases.environment['AURA_LOG_URL'] });
   await log.connect();
   service = await startService({ ...shop, environment: databases.environment, logger: silentLogger });
   await settled('ready', async () => (await ask(`${service.url}/health/ready`)).status === 200);
@@ -61,7 +61,7 @@ async function place(n: number): Promise<void> {
 const retentionPassed = () =>
   log.query('update aura_log.partition set first = 5, next = 5 where topic = $1 and partition < 2', [TOPIC]);
 
-it('collects how many partitions stand still, and whether the group is paused, until neither is so', async () => {
+it('collects how many partitions stand still and whether the group is paused, until none is', async () => {
   await place(1);
   const sql = await databases.database.client();
   await settled('read', async () => (await sql.query('select from placed')).rowCount === 1);
