@@ -1,0 +1,36 @@
+import { CONFIG, databaseModule, eventsModule, type Config } from '@aura/service';
+import { Module, type DynamicModule } from '@nestjs/common';
+import type { Saga } from '@aura/saga';
+import { buyOutfit } from './buy-outfit.saga.js';
+import { Purchase } from './entities/purchase.entity.js';
+import { PurchasesController } from './http/purchases.controller.js';
+import { InventoryPrices } from './inventory-prices.js';
+import { Purchases1764244800000 } from './migrations/1764244800000-purchases.js';
+import { Purchases } from './purchases.service.js';
+import type { settings } from './settings.js';
+
+@Module({})
+class CheckoutModule {}
+
+export function checkoutModule({ purchasePrepareMs }: Config<typeof settings>): DynamicModule {
+  return {
+    module: CheckoutModule,
+    imports: [
+      databaseModule({ entities: [Purchase], migrations: [Purchases1764244800000] }),
+      eventsModule({
+        publishes: [],
+        subscribes: [],
+        sagas: [buyOutfit(purchasePrepareMs) as Saga<never>],
+      }),
+    ],
+    controllers: [PurchasesController],
+    providers: [
+      Purchases,
+      {
+        provide: InventoryPrices,
+        inject: [CONFIG],
+        useFactory: ({ inventoryUrl }: Config<typeof settings>) => new InventoryPrices(inventoryUrl),
+      },
+    ],
+  };
+}

@@ -1,0 +1,2 @@
+export { checkout } from './checkout.js';
+export { buyOutfit } from './buy-outfit.saga.js';

@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto';
+import { UnitsOfWork, type Work } from '@aura/eventing';
+import { Sagas, type Saga } from '@aura/saga';
+import { CONFIG, ProblemException, type Config } from '@aura/service';
+import { Inject, Injectable } from '@nestjs/common';
+import { EntityManager } from 'typeorm';
+import { buyOutfit, type Outfit } from './buy-outfit.saga.js';
+import { purchaseView, type PurchaseView } from './domain/purchase-view.js';
+import { Purchase } from './entities/purchase.entity.js';
+import { InventoryPrices, type BasketLine, type Quote } from './inventory-prices.js';
+import type { settings } from './settings.js';
+
+export interface PurchaseAsked {
+  readonly items: readonly BasketLine[];
+  readonly addressRef: string;
+  readonly paymentMethodRef: string;
+}
+
+const SAME_KEY = 'this Idempotency-Key was used for another purchase: send a new key with another basket';
+
+/** Starts purchases, and says what became of them. */
+@Injectable()
+export class Purchases {
+  readonly #saga: Saga<Outfit>;
+
+  constructor(
+    private readonly units: UnitsOfWork,
+    private readonly sagas: Sagas,
+    private readonly prices: InventoryPrices,
+    private readonly entities: EntityManager,
+    @Inject(CONFIG) private readonly config: Config<typeof settings>,
+  ) {
+    this.#saga = buyOutfit(config.purchasePrepareMs);
+  }
+
+  /**
+   * The purchase once it is decided, or as it is when the wait is over. The same key with the same basket
+   * gives the first purchase, at the price of then.
+   */
+  async buy(asked: PurchaseAsked, key: string): Promise<PurchaseView> {
+    const requestHash = createHash('sha256').update(JSON.stringify(asked)).digest('hex');
+    const known = (await this.#earlier(key, requestHash)) ?? (await this.#start(asked, key, requestHash));
+    await this.sagas.outcome(known, { withinMs: this.config.purchaseWaitMs });
+    return this.find(known);
+  }
+
+  /** Throws a 404 for an id that is nobody's. */
+  async find(id: string): Promise<PurchaseView> {
+    const [purchase, saga] = await Promise.all([
+      this.entities.findOneBy(Purchase, { id }),
+      this.sagas.find(id),
+    ]);
+    if (!purchase || !saga)
+      throw new ProblemException({ status: 404, kind: 'purchase', detail: `There is no purchase ${id}.` });
+    return purchaseView(purchase, saga);
+  }
+
+  /** Cancels while it still can; the answer says what became of it. */
+  async cancel(id: string): Promise<PurchaseView> {
+    await this.find(id);
+    await this.sagas.cancel(id, { code: 'cancelled', text: 'the buyer cancelled it' });
+    return this.find(id);
+  }
+
+  async #earlier(key: string, requestHash: string): Promise<string | undefined> {
+    const known = await this.entities.findOneBy(Purchase, { idempotencyKey: key });
+    if (known && known.requestHash !== requestHash)
+      throw new ProblemException({ status: 422, kind: 'idempotency-key', detail: SAME_KEY });
+    return known?.id;
+  }
+
+  async #start(asked: PurchaseAsked, key: string, requestHash: string): Promise<string> {
+    const quote = await this.prices.quote(asked.items);
+    try {
+      return await this.units.run((work) => this.#begin(work, asked, quote, key, requestHash));
+    } catch (error) {
+      // The same request, twice at the same time: the other one was first.
+      const first = await this.#earlier(key, requestHash);
+      if (first === undefined) throw error;
+      return first;
+    }
+  }
+
+  async #begin(
+    work: Work,
+    { items, addressRef, paymentMethodRef: methodRef }: PurchaseAsked,
+    { lines, totalCents, currency }: Quote,
+    key: string,
+    requestHash: string,
+  ): Promise<string> {
+    const outfit = { items, amountCents: totalCents, currency, methodRef, addressRef };
+    const { id } = await this.sagas.begin(work, this.#saga, outfit);
+    await work.manager.insert(Purchase, {
+      id,
+      idempotencyKey: key,
+      requestHash,
+      lines,
+      totalCents,
+      currency,
+      askedAt: work.now,
+    });
+    return id;
+  }
+}

@@ -1,0 +1,104 @@
+import { checkout } from '@aura/checkout';
+import { delivery } from '@aura/delivery';
+import { inventory } from '@aura/inventory';
+import { payments } from '@aura/payments';
+import { silentLogger } from '@aura/platform';
+import { startService, type Environment, type RunningService, type ServiceDefinition } from '@aura/service';
+import { testDatabase, type TestDatabase } from '@aura/testing';
+
+const SERVICES = { inventory, payments, delivery, checkout } as const;
+export type HouseService = keyof typeof SERVICES;
+const NAMES = Object.keys(SERVICES) as HouseService[];
+
+export interface HouseOptions {
+  /** Over Kafka, or a Postgres log of its own. */
+  readonly log: 'postgres' | 'kafka';
+  /** More settings, by service. */
+  readonly settings?: Partial<Record<HouseService, Record<string, string>>>;
+}
+
+/** The four services of a purchase, each with a database of its own, in this process. */
+export class FashionHouse {
+  readonly #databases = new Map<HouseService | 'log', TestDatabase>();
+  readonly #running = new Map<HouseService, RunningService>();
+
+  private constructor(private readonly options: HouseOptions) {}
+
+  static async open(options: HouseOptions): Promise<FashionHouse> {
+    const house = new FashionHouse(options);
+    try {
+      for (const name of [...NAMES, 'log'] as const) house.#databases.set(name, await testDatabase(name));
+      for (const name of NAMES) await house.start(name);
+    } catch (error) {
+      await house.close();
+      throw error;
+    }
+    return house;
+  }
+
+  async start(name: HouseService): Promise<void> {
+    const environment = this.#environmentOf(name);
+    const definition = SERVICES[name] as unknown as ServiceDefinition;
+    this.#running.set(
+      name,
+      await startService({ ...definition, environment, logger: silentLogger, port: 0 }),
+    );
+  }
+
+  async stop(name: HouseService): Promise<void> {
+    await this.#running.get(name)?.stop();
+    this.#running.delete(name);
+  }
+
+  async close(): Promise<void> {
+    for (const name of NAMES.toReversed()) await this.stop(name);
+    for (const database of this.#databases.values()) await database.drop();
+  }
+
+  urlOf(name: HouseService): string {
+    const running = this.#running.get(name);
+    if (!running) throw new Error(`${name} does not run`);
+    return running.url;
+  }
+
+  /** An answer as status and body. */
+  async ask(
+    name: HouseService,
+    method: string,
+    path: string,
+    body?: object,
+    headers: Record<string, string> = {},
+  ): Promise<{ status: number; body: Record<string, unknown> }> {
+    const response = await fetch(`${this.urlOf(name)}${path}`, {
+      method,
+      headers: { ...(body ? { 'content-type': 'application/json' } : {}), ...headers },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    });
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+  }
+
+  async rows<R>(name: HouseService, sql: string, values: unknown[] = []): Promise<R[]> {
+    const client = await this.#databases.get(name)?.client();
+    if (!client) throw new Error(`${name} has no database`);
+    return (await client.query(sql, values)).rows as R[];
+  }
+
+  #environmentOf(name: HouseService): Environment {
+    const { log, settings = {} } = this.options;
+    const url = (of: HouseService | 'log'): string => this.#databases.get(of)?.url ?? '';
+    return {
+      AURA_DATABASE_URL: url(name),
+      AURA_CREATE_TOPICS: 'true',
+      AURA_SERVICE_TOKEN_SECRET: 'only for this test, but long enough',
+      ...(log === 'postgres'
+        ? { AURA_LOG_KIND: 'postgres', AURA_LOG_URL: url('log') }
+        : {
+            AURA_LOG_KIND: 'kafka',
+            AURA_BROKERS: process.env['KAFKA_BROKERS'] ?? '',
+            AURA_REGISTRY_URL: process.env['SCHEMA_REGISTRY_URL'] ?? '',
+          }),
+      ...(name === 'checkout' ? { AURA_INVENTORY_URL: this.urlOf('inventory') } : {}),
+      ...settings[name],
+    };
+  }
+}
