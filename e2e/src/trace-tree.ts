@@ -83,8 +83,8 @@ export function traceOf(traceId: string, { resourceSpans = [] }: OtlpTraces): Tr
 }
 
 /**
- * A line per span, indented below its parent: `checkout: prepare (failed) +2`, where 2 are its links. For a failed test's message, and
- * for comparing shapes where order in time is certain.
+ * A line per span, indented below its parent: `checkout: prepare (failed) +2`, where 2 are its links. For a
+ * failed test's message, and for comparing shapes where order in time is certain.
  */
 export function outline({ roots }: Trace): string {
   const lines = (nodes: readonly SpanNode[], indent: string): string[] =>
