@@ -316,6 +316,24 @@ it('H16: a cancel before the call was made is a tombstone, and no call is made',
   expect(till.calls).toEqual([]);
 });
 
+it('H16: told to stop between the look and the call, it does not call', async () => {
+  const saga = new SagaOf();
+  await service.deliver(saga.started(five));
+  await attempt({ fault: 'lost-call' });
+  const { lookUp } = till;
+  till.lookUp = async (ask, call) => {
+    const found = await lookUp.call(till, ask, call);
+    if ((await stateOf(saga)) === 'CALLING') await service.deliver(saga.aborted(money));
+    return found;
+  };
+  await attempt();
+  expect(till.calls).toEqual(['call', 'look-up', 'look-up']);
+  pass(2 * ARRIVES_WITHIN_MS);
+  await drained();
+  expect(await said()).toEqual(['BranchCancelled false']);
+  expect(provider.requests).toBe(0);
+});
+
 it('H16: a void never overtakes its authorisation, however late that arrives', async () => {
   const saga = new SagaOf();
   await service.deliver(saga.started(five));

@@ -125,6 +125,7 @@ function fixtureOn(
   let now = new Date();
   const clock = { now: () => now };
   const publishes = new Answers('depot').types();
+  const codecs = new Map(publishes.map(({ name, schema }) => [name, new AvroCodec(name, schema)]));
   const contracts = new Contracts({ publishes, subscribes: [] });
   const units = new UnitsOfWork({ dataSource, clock, contracts, onCommitted: () => undefined });
   const participants = new Participants({
@@ -162,8 +163,8 @@ function fixtureOn(
       );
       seen = BigInt(rows.at(-1)?.position ?? seen);
       return rows.map(({ type, key, body, headers }) => {
-        const token = publishes.find(({ name }) => name === type) as EventType;
-        const payload = new AvroCodec(type, token.schema).decode(body, token.schema);
+        const codec = codecs.get(type) as AvroCodec;
+        const payload = codec.decode(body, codec.schema);
         return { type, key, body, headers, payload: payload as Raised['payload'] };
       });
     },
@@ -263,8 +264,12 @@ export class SagaOf {
   }
 }
 
+const inputs = new Map<BranchType, BranchCodec>();
+
 function wire({ branch, type, input }: BranchOf & { readonly input: Wanted }) {
-  return { branch, branchType: type.name, ...new BranchCodec(type).encode(input) };
+  const codec = inputs.get(type) ?? new BranchCodec(type);
+  inputs.set(type, codec);
+  return { branch, branchType: type.name, ...codec.encode(input) };
 }
 
 function named({ branch, type }: BranchOf) {
