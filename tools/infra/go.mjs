@@ -46,8 +46,9 @@ export async function runGo(args, { cwd, signal } = {}) {
   for (const stream of ['stdout', 'stderr'])
     child[stream].setEncoding('utf8').on('data', (text) => (said[stream] += text));
   const interrupt = () => {
+    const { pid, exitCode, signalCode } = child;
     if (!GROUPS) child.kill();
-    else if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid, 'SIGINT');
+    else if (pid && exitCode === null && signalCode === null) process.kill(-pid, 'SIGINT');
   };
   if (signal?.aborted) interrupt();
   signal?.addEventListener('abort', interrupt, { once: true });
