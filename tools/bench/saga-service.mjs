@@ -65,7 +65,7 @@ const eventing = new libs.Eventing({
   logger,
 });
 await eventing.prepare();
-await sagas.prepare({ units: eventing.units, pool: eventing.pool });
+await sagas.prepare(eventing);
 await eventing.run(sagas.tasks());
 await eventing.consume(new libs.Handlers(sagas.handlers()));
 sagas.start();

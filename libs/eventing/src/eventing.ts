@@ -2,7 +2,7 @@
  * The event path of one service, put together without a framework; `nest/eventing.module.ts` puts it into
  * Nest.
  */
-import type { Contracts, SchemaRegistry } from '@aura/contracts';
+import type { Contracts, EventEnvelope, EventType, SchemaRegistry } from '@aura/contracts';
 import type { EventLog } from '@aura/event-log';
 import { Loop, systemClock, withClient, type Clock, type Logger } from '@aura/platform';
 import type { Pool } from 'pg';
@@ -11,6 +11,7 @@ import { Consumer, type ConsumerLimits, type ConsumerStatus } from './consumer/c
 import { ServiceGroup } from './consumer/group-operations.js';
 import type { Handlers } from './consumer/handlers.js';
 import { inboxFindings } from './consumer/inbox-upkeep.js';
+import { forgottenEvents } from './guards/forgotten.js';
 import type { LetterLimits } from './letters/letter-limits.js';
 import { totalsOf } from './letters/letter-list.js';
 import { DeadLetters } from './letters/letter-operations.js';
@@ -102,6 +103,8 @@ export class Eventing {
   #tasks: TaskRunner | undefined;
   /** Of libs beside the service's own: added before `run`, or after. */
   readonly #added: TaskHandler[] = [];
+  readonly #findings: FindingSource[] = [];
+  readonly #takeBack: (() => Promise<void>)[] = [];
   #redrives: TaskHandler | undefined;
   #consumer: Consumer | undefined;
   #topicsReady: boolean;
@@ -184,6 +187,26 @@ export class Eventing {
     for (const handler of handlers) this.#tasks?.add(handler);
   }
 
+  /** What other libs have to say to the doctor. */
+  addFindings(...sources: readonly FindingSource[]): void {
+    this.#findings.push(...sources);
+  }
+
+  /**
+   * Events of `types` that this service has published and its database does not know (E10), in the order of
+   * each partition. See guards/forgotten.ts.
+   */
+  forgotten(types: readonly EventType[]): AsyncIterable<readonly EventEnvelope[]> {
+    const { log, registry, contracts, service: source } = this.options;
+    const topic = `${source}.events`;
+    return forgottenEvents({ db: this.pool, log, registry, contracts, source, topic }, types);
+  }
+
+  /** `takeBack` is done before `relay mend database-went-back` takes what is forgotten for read. */
+  beforeForgetting(takeBack: () => Promise<void>): void {
+    this.#takeBack.push(takeBack);
+  }
+
   /**
    * Joins the service's group, and tries its parked keys again. Resolves at once: a log that is away is
    * tried again, and seen in `status`.
@@ -250,12 +273,19 @@ export class Eventing {
         log,
         consumer: () => this.#consumer,
       }),
-      relay: new OutboxRelay({ pool: this.pool, replay: this.#replay }),
+      relay: new OutboxRelay({
+        pool: this.pool,
+        replay: this.#replay,
+        beforeForgetting: async () => {
+          for (const takeBack of this.#takeBack) await takeBack();
+        },
+      }),
       replay: this.#replay,
       topics: new ServiceTopic({ topic, log, pool: this.pool }),
       topicNames: [topic],
       relayStatus: () => this.#relay.status(),
       upkeep: this.#upkeep(),
+      added: () => this.#findings,
       log,
       registry,
     });

@@ -43,11 +43,14 @@ export {
   type RowLocks,
   type SetHandler,
 } from './consumer/handlers.js';
+export { HoldError } from './consumer/hold-error.js';
 export type { StalledPartition } from './consumer/ownership.js';
 export { listParked, type ParkedKey } from './letters/letter-list.js';
 export type { LetterLimits } from './letters/letter-limits.js';
 export { DeadLetters, NoSuchLetterError, type DeadLettersOptions } from './letters/letter-operations.js';
 export { LettersFullError, type LetterCap } from './letters/letters-full-error.js';
+export { noteOperationIn } from './operations/audit.js';
+export type { FindingSource } from './operations/doctor.js';
 export type {
   Change,
   Finding,

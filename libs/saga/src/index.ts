@@ -17,7 +17,9 @@ export type {
   SagaState,
 } from './coordinator/saga-state.js';
 export type { StartedSaga, StartOptions } from './coordinator/starting.js';
-export type { SagaView } from './coordinator/view.js';
+export type { SagaLogEntry, SagaPage, SagaSelection, SagaView } from './coordinator/view.js';
+export { NoSuchSagaError, type SagaDetails, type SagaOperations } from './operator.js';
+export type { SagaAction, SagaActionName } from './operator-rules.js';
 export { Sagas, type ParticipantSource, type SagaPlace, type SagasOptions } from './sagas.js';
 export { ParticipantOf } from './nest/participant-of.js';
 export { SagaHost, SagaModule, type SagaModuleOptions } from './nest/saga.module.js';

@@ -1,6 +1,6 @@
 /** The sagas of one service, put together without a framework; `nest/saga.module.ts` puts them into Nest. */
 import type { BranchType, EventType } from '@aura/contracts';
-import { migrate, type EventHandler, type TaskHandler, type UnitsOfWork, type Work } from '@aura/eventing';
+import { migrate, type EventHandler, type Eventing, type TaskHandler, type Work } from '@aura/eventing';
 import {
   InvariantError,
   run,
@@ -12,15 +12,19 @@ import {
   type Logger,
 } from '@aura/platform';
 import type { Pool } from 'pg';
+import { Amnesia } from './coordinator/amnesia.js';
+import { taskCause } from './coordinator/cause.js';
 import { Coordinator } from './coordinator/coordinator.js';
+import { SagaPurge } from './coordinator/purge.js';
 import { Starting, type StartedSaga, type StartOptions } from './coordinator/starting.js';
 import { lockSagas } from './coordinator/store.js';
 import { Timers } from './coordinator/timers.js';
-import { UNKNOWN } from './coordinator/unknown.js';
+import { UNKNOWN } from './coordinator/saga-state.js';
 import { viewOf, type SagaView } from './coordinator/view.js';
 import { Waiting } from './coordinator/waiting.js';
 import type { Saga } from './definition.js';
 import { sagaTables } from './migrations/saga-tables.js';
+import { SagaOperations } from './operator.js';
 import { Answers } from './participant/answers.js';
 import { INCOMING } from './participant/incoming.js';
 import type { OutsideLimits } from './participant/known-branches.js';
@@ -35,6 +39,8 @@ export interface SagasOptions {
   readonly participates?: readonly ParticipantSource[];
   readonly logger: Logger;
   readonly clock?: Clock;
+  /** Ended sagas, and their idempotency keys, are forgotten so many days later. Default: all are kept. */
+  readonly retentionDays?: number;
 }
 
 /** A branch type and what does it, once that has been made. */
@@ -44,14 +50,14 @@ export interface ParticipantSource {
   readonly outside?: OutsideLimits;
 }
 
-/** Where sagas run: known only once the event path of the service is. */
-export interface SagaPlace {
-  readonly units: UnitsOfWork;
-  readonly pool: Pool;
-}
+/** Where sagas run: the event path of the service, known only once that is made. */
+export type SagaPlace = Pick<Eventing, 'units' | 'pool' | 'forgotten' | 'beforeForgetting' | 'addFindings'>;
 
 interface Running {
   readonly place: SagaPlace;
+  readonly amnesia: Amnesia;
+  readonly purge: SagaPurge;
+  readonly operations: SagaOperations;
   readonly timers: Timers;
   readonly waiting: Waiting;
   readonly participants: Participants;
@@ -117,13 +123,33 @@ export class Sagas {
     await withClient(place.pool, (client) => migrate(client, sagaTables));
     await this.#checkVersions(place.pool);
     const { units, pool } = place;
-    const timers = new Timers({ coordinator: this.#coordinator, units, db: pool, clock, logger });
+    const own = { coordinator: this.#coordinator, units, pool, db: pool, clock, logger };
     const entries = participates.map(({ participant, ...entry }) => ({
       ...entry,
       participant: participant(),
     }));
-    const participants = new Participants({ service, participants: entries, units, pool, clock, logger });
-    this.#running = { place, timers, waiting: new Waiting(pool, logger), participants };
+    this.#running = {
+      place,
+      amnesia: new Amnesia({
+        ...own,
+        definitions: this.options.coordinates ?? [],
+        forgotten: (types) => place.forgotten(types),
+      }),
+      purge: new SagaPurge({ ...own, retentionDays: this.options.retentionDays }),
+      operations: new SagaOperations({ ...own, service }),
+      timers: new Timers(own),
+      waiting: new Waiting(pool, logger),
+      participants: new Participants({ service, participants: entries, units, pool, clock, logger }),
+    };
+    this.#tell(this.#running);
+  }
+
+  #tell({ place, amnesia, operations, participants }: Running): void {
+    place.beforeForgetting(() => amnesia.takeBack());
+    place.addFindings(
+      { name: 'sagas', findings: async () => [...amnesia.findings(), ...(await operations.findings())] },
+      { name: 'branches of sagas', findings: () => participants.findings() },
+    );
   }
 
   handlers(): EventHandler[] {
@@ -135,13 +161,25 @@ export class Sagas {
   }
 
   start(): void {
-    this.#parts.timers.start();
-    this.#parts.waiting.start();
+    const { amnesia, purge, timers, waiting } = this.#parts;
+    for (const loop of [amnesia, purge, timers, waiting]) loop.start();
   }
 
   async stop(): Promise<void> {
-    await this.#running?.timers.stop();
-    await this.#running?.waiting.stop();
+    if (!this.#running) return;
+    const { amnesia, purge, timers, waiting } = this.#running;
+    await Promise.all([amnesia.stop(), purge.stop(), timers.stop()]);
+    await waiting.stop();
+  }
+
+  /** What operators may ask of the sagas that this service started. */
+  get operations(): SagaOperations {
+    return this.#parts.operations;
+  }
+
+  /** Why nothing is decided here at the moment, for readiness; undefined where all goes on. */
+  get waits(): string | undefined {
+    return this.#running?.amnesia.waits;
   }
 
   /**
@@ -174,10 +212,13 @@ export class Sagas {
    * is, one whose pivot was asked is cancelled only if that did not run.
    */
   async cancel(id: string, why: { readonly code: string; readonly text: string }): Promise<SagaView> {
-    await this.#parts.place.units.run(async (work) => {
-      const sagas = await lockSagas(work, [id]);
-      await this.#coordinator.step(sagas, [{ sagaId: id, event: { type: 'cancel', ...why } }], work);
-    });
+    await this.#parts.place.units.run(
+      async (work) => {
+        const sagas = await lockSagas(work, [id]);
+        await this.#coordinator.step(sagas, [{ sagaId: id, event: { type: 'cancel', ...why } }], work);
+      },
+      taskCause(this.options.clock ?? systemClock),
+    );
     const view = await this.find(id);
     if (!view) throw new TerminalError(`there is no saga ${id} in ${this.options.service}`);
     return view;
@@ -186,6 +227,11 @@ export class Sagas {
   /** One look at the timers. For tests. */
   async runTimersOnce(): Promise<void> {
     await this.#parts.timers.runOnce();
+  }
+
+  /** One batch of the purge. For tests. */
+  async purgeOnce(): Promise<void> {
+    await this.#parts.purge.runOnce();
   }
 
   get #parts(): Running {

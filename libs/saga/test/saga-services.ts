@@ -119,7 +119,7 @@ export class SagaSystem {
       createTopics: { partitions: PARTITIONS },
     });
     await eventing.prepare();
-    await sagas.prepare({ units: eventing.units, pool: eventing.pool });
+    await sagas.prepare(eventing);
     await eventing.run(sagas.tasks());
     await eventing.consume(new Handlers(sagas.handlers()));
     sagas.start();

@@ -4,7 +4,8 @@
  * D1 a unit that fails is taken apart until the failing event stands alone (halving.ts); then its key is
  *    parked (E6);
  * D2 nothing is parked while the database does not answer, nor for a conflict or a passing fault at the
- *    first try: wait with capped back-off and full jitter, and do it again (E5);
+ *    first try, nor while a handler can't take anything (`HoldError`): wait with capped back-off and full
+ *    jitter, and do it again (E5);
  * D3 a stale epoch ends everything at once: these records are another owner's;
  * D4 so does what holds partitions back (no room for letters, a paused group): nothing is parked, positions
  *    stay.
@@ -15,6 +16,7 @@ import { backoffMs } from '../tasks/task.js';
 import { LettersFullError } from '../letters/letters-full-error.js';
 import { isRefused, lanesOf, laneKey, type Delivery, type RefusedDelivery } from './delivery.js';
 import { GroupPausedError } from './group-pause.js';
+import { HoldError } from './hold-error.js';
 import type { Piecework, Progress, Verdict } from './halving.js';
 import type { ConsumerMetrics } from './metrics.js';
 import { StaleOwnerError, type OwnedPosition } from './offsets.js';
@@ -82,6 +84,7 @@ export class Deliveries implements Piecework<Delivery> {
       return 'stop';
     }
     if (signal.aborted) return 'stop';
+    if (error instanceof HoldError) return this.#later(error); // D2
     const kind = kindOf(error);
     const alone = piece.length === 1;
     if (kind === 'conflict' && this.#quick < QUICK_RETRIES) return this.#quickly();

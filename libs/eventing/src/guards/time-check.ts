@@ -140,7 +140,8 @@ function positionOf({ headers }: LogRecord, source: string): bigint | undefined 
     : undefined;
 }
 
-function raisedOf(record: LogRecord, source: string): RaisedRecord[] {
+/** Of a record that a relay of `source` has published; nothing for any other. */
+export function raisedOf(record: LogRecord, source: string): RaisedRecord[] {
   const { headers, offset } = record;
   const [sequence, eventId] = [positionOf(record, source), headers[HEADER.id]];
   const raisedAtMs = Date.parse(headers[HEADER.time] ?? '');
@@ -149,7 +150,8 @@ function raisedOf(record: LogRecord, source: string): RaisedRecord[] {
   return [{ offset, eventId, sequence, raisedAtMs }];
 }
 
-async function knownOf(db: Queryable, raised: readonly RaisedRecord[]): Promise<Set<string>> {
+/** Ids of those that the outbox has at their positions. */
+export async function knownOf(db: Queryable, raised: readonly RaisedRecord[]): Promise<Set<string>> {
   const known = new Set<string>();
   for (let at = 0; at < raised.length; at += LOOK_UP) {
     const some = raised.slice(at, at + LOOK_UP);

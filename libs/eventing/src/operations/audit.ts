@@ -1,5 +1,6 @@
 /** O1: what operators did, and why. The only statements on `aura.operation`. */
 import { run, statement, type Queryable } from '@aura/platform';
+import type { Work } from '../unit-of-work/work.js';
 import type { Change } from './operations.js';
 
 const NOTE = statement(
@@ -15,9 +16,23 @@ export async function noteOperation(
   db: Queryable,
   what: string,
   subject: object,
-  { reason, by, dryRun }: Change,
+  change: Change,
 ): Promise<void> {
-  if (!dryRun) await run(db, NOTE, [what, JSON.stringify(subject, integersAsText), reason, by]);
+  if (!change.dryRun) await run(db, NOTE, valuesOf(what, subject, change));
+}
+
+/** The same in a unit of work: for changes of other libs. */
+export async function noteOperationIn(
+  work: Pick<Work, 'run'>,
+  what: string,
+  subject: object,
+  change: Change,
+): Promise<void> {
+  if (!change.dryRun) await work.run(NOTE, valuesOf(what, subject, change));
+}
+
+function valuesOf(what: string, subject: object, { reason, by }: Change): unknown[] {
+  return [what, JSON.stringify(subject, integersAsText), reason, by];
 }
 
 /** JSON can't carry 64 bits. */

@@ -13,21 +13,23 @@ export interface ServiceParts extends Omit<Operations, 'doctor'> {
   readonly relayStatus: () => RelayStatus;
   /** Days and budget of outbox and inbox. */
   readonly upkeep: readonly FindingSource[];
+  /** Of libs beside the event path: asked for with every look. */
+  readonly added: () => readonly FindingSource[];
   readonly log: EventLog;
   readonly registry: SchemaRegistry;
 }
 
 /** Everything that an operator may ask of one service, put together from its parts. */
 export function serviceOperations(parts: ServiceParts): Operations {
-  const { letters, groups, relay, replay, topics, topicNames, relayStatus, upkeep, log, registry } = parts;
+  const { letters, groups, relay, replay, topics, topicNames, relayStatus, log, registry } = parts;
   const sources: readonly FindingSource[] = [
     ...outsideFindings(log, registry),
     relayFindings(relay, relayStatus),
     groupFindings(groups),
     letterFindings(letters),
     replayFindings(replay),
-    ...upkeep,
+    ...parts.upkeep,
     new BrokerSettingsCheck(log, topicNames),
   ];
-  return { letters, groups, relay, replay, topics, doctor: () => examine(sources) };
+  return { letters, groups, relay, replay, topics, doctor: () => examine([...sources, ...parts.added()]) };
 }

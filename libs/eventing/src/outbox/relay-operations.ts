@@ -2,6 +2,7 @@ import { ConflictError, run, statement, withClient, type Queryable } from '@aura
 import type { Pool } from 'pg';
 import { listFindings } from '../guards/finding-store.js';
 import { mend } from '../guards/mending.js';
+import type { TimeFinding } from '../guards/time-went-backwards.js';
 import type { ErrorRecord } from '../letters/error-record.js';
 import { noteOperation } from '../operations/audit.js';
 import type {
@@ -16,10 +17,17 @@ export interface OutboxRelayOptions {
   readonly pool: Pool;
   /** What a topic has lost is republished by it. */
   readonly replay: Pick<ReplayOperations, 'count' | 'start'>;
+  /**
+   * Done before what the database has forgotten is taken for read: whoever can take it back from the topic
+   * does so. Where it rejects, nothing is mended.
+   */
+  readonly beforeForgetting?: () => Promise<void>;
 }
 
 /** More rows than this are not counted one by one. */
 const MOST_COUNTED = 10_000;
+
+const WENT_BACK: TimeFinding['code'] = 'database-went-back';
 
 const PARKED = statement(
   'relay_parked_key_page',
@@ -96,7 +104,8 @@ export class OutboxRelay implements RelayOperations {
     }));
   }
 
-  mend(code: string, change: Change): Promise<string> {
+  async mend(code: string, change: Change): Promise<string> {
+    if (code === WENT_BACK && !change.dryRun) await this.options.beforeForgetting?.();
     return withClient(this.options.pool, (client) =>
       inTransaction(client, () => mend(client, this.options.replay, code, change)),
     );

@@ -3,7 +3,7 @@
  *
  * C1 a vote counts only from the topic of its branch's owner (H28): anything else is left out, and logged;
  * C2 a saga that nobody knows is presumed aborted when a participant asks for its decision, and that is
- *    written down before it is said; one that may have been purged is not: an operator is told.
+ *    written down before it is said; one that may have been purged is not: an operator is told (unknown.ts).
  */
 import type { EventEnvelope, EventType } from '@aura/contracts';
 import type { EventHandler, Work } from '@aura/eventing';
@@ -13,10 +13,10 @@ import * as protocol from '../generated/protocol.js';
 import { coordinatorEvents, type CoordinatorEvents } from './announce.js';
 import { repliesOf } from './replies.js';
 import { HEARD, heardIn, type Said } from './hearing.js';
-import { branchOf } from './saga-state.js';
+import { branchOf, UNKNOWN } from './saga-state.js';
 import { stepAll, type Heard, type Stepped } from './step.js';
 import { lockSagas, type KnownSaga } from './store.js';
-import { presumeAborted, UNKNOWN } from './unknown.js';
+import { answerUnknown } from './unknown.js';
 
 export interface CoordinatorOptions {
   readonly service: string;
@@ -59,12 +59,17 @@ export class Coordinator {
   /** Steps locked sagas, in the caller's transaction, and lets the service's own rows follow decisions. */
   async step(sagas: readonly KnownSaga[], heard: readonly Heard[], work: Work): Promise<Stepped[]> {
     const stepped = await stepAll(this.events, sagas, heard, work);
+    await this.follow(stepped, work);
+    return stepped;
+  }
+
+  /** What follows decisions, in their transaction: the service's own rows, and who waits for them. */
+  async follow(stepped: readonly Stepped[], work: Work): Promise<void> {
     const decided = stepped.filter((step) => step.decided);
-    if (decided.length === 0) return stepped;
+    if (decided.length === 0) return;
     for (const [label, group] of Map.groupBy(decided, ({ saga }) => `${saga.type} v${saga.version}`))
       await this.#definitions.get(label)?.whenDecided?.(group.map(decidedOf), work);
     work.afterCommit(() => this.options.onDecided(decided.map(({ saga }) => saga.id)));
-    return stepped;
   }
 
   async #hear(events: readonly EventEnvelope[], work: Work): Promise<void> {
@@ -81,14 +86,16 @@ export class Coordinator {
       const saga = known.get(payload.sagaId);
       return isQuestion(type) && (!saga || saga.type === UNKNOWN);
     });
-    if (asked.length > 0) await presumeAborted(this.events, asked, work, this.options.logger);
+    if (asked.length > 0) await answerUnknown(this.events, asked, work, this.options.logger);
   }
 
   /** C1. */
   #heardOf(event: EventEnvelope<Said>, saga: KnownSaga | undefined): Heard[] {
     const { sagaId, branch, branchType } = event.payload;
-    if (!saga || saga.type === UNKNOWN) return [];
+    if (!saga) return [];
     const known = branchOf(saga.state, branch);
+    // What is unknown answers elsewhere; of what it presumed it follows nothing.
+    if (saga.type === UNKNOWN && (!known || isQuestion(event.type))) return [];
     const owner = known?.type === branchType ? known.owner : undefined;
     if (owner === undefined || event.topic !== `${owner}.events`) {
       this.options.logger.error(

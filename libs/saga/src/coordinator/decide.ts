@@ -34,10 +34,19 @@ export type SagaEvent =
   | { readonly type: 'decision-asked'; readonly branch: string }
   /** Its time has come: `wakeAt`. */
   | { readonly type: 'time' }
-  | { readonly type: 'cancel'; readonly code: string; readonly text: string }
-  /** An operator's, see `operator.ts`. */
-  | { readonly type: 'force-commit' }
+  /** All that this service had published of it was folded; `lost`: branches that can't be asked any more. */
+  | { readonly type: 'recalled'; readonly lost: readonly string[] }
+  | OperatorEvent
+  | ({ readonly type: 'operator'; readonly action: string; readonly by: string; readonly reason: string } & {
+      readonly then: OperatorEvent;
+    });
+
+/** What an operator may want of one saga, see operator.ts. */
+export type OperatorEvent =
   | { readonly type: 'retry' }
+  | { readonly type: 'cancel'; readonly code: string; readonly text: string }
+  | { readonly type: 'force-commit' }
+  | { readonly type: 'force-cancel'; readonly code: string; readonly text: string }
   | { readonly type: 'resolve'; readonly branch: string; readonly committed: boolean };
 
 /** The facts that follow, in order; none: nothing changes and nobody is told. `at`: ms since 1970. */
@@ -59,10 +68,18 @@ export function decide(state: SagaState, event: SagaEvent, at: number): readonly
       return wantAbort(state, { code: event.code, text: event.text }, at);
     case 'force-commit':
       return mayForceCommit(state) ? commit(state) : [];
+    case 'force-cancel':
+      return mayForceCancel(state) ? abort(state, { code: event.code, text: event.text }, at) : [];
     case 'retry':
       return retry(state);
     case 'resolve':
       return resolve(state, event.branch, event.committed, at);
+    case 'operator': {
+      const { action, by, reason, then } = event;
+      return [{ fact: 'operator', action, by, reason }, ...decide(state, then, at)];
+    }
+    case 'recalled':
+      return onRecalled(state, event.lost, at);
     default:
       return never(event);
   }
@@ -75,11 +92,28 @@ export function start(state: SagaState): readonly Fact[] {
 
 /** H37: every branch that votes has said yes, and nothing is decided. */
 export function mayForceCommit(state: SagaState): boolean {
+  const voting = state.branches.filter(({ kind }) => kind !== 'retriable');
   return (
     !isDecided(state) &&
-    state.branches.every(({ kind, state: is }) => kind === 'retriable' || is === 'PREPARED')
+    !isPerhapsPurged(state) &&
+    voting.length > 0 &&
+    voting.every(({ state: is }) => is === 'PREPARED')
   );
 }
+
+/** D3: no pivot can have run, or still run. */
+export function mayForceCancel(state: SagaState): boolean {
+  const pivot = state.branches.find(({ kind }) => kind === 'pivot');
+  return !isDecided(state) && !isPerhapsPurged(state) && (!pivot || !isUnderWay(pivot));
+}
+
+/** Not known here, and so old that it may have been decided and purged: only people can find out what it was. */
+export function isPerhapsPurged(state: SagaState): boolean {
+  return !isDecided(state) && state.why?.code === PURGED;
+}
+
+/** The code of what is said of such a saga. */
+export const PURGED = 'purged';
 
 /** From here on only the pivot can abort (D3). */
 export function isPivotAsked({ branches }: SagaState): boolean {
@@ -91,8 +125,10 @@ function onPrepared(
   { branch, reply }: { readonly branch: string; readonly reply: string | null },
   at: number,
 ): readonly Fact[] {
-  if (isDecided(state) || branchOf(state, branch)?.state !== 'ASKED') return []; // D1, D6
+  if (branchOf(state, branch)?.state !== 'ASKED') return []; // D6
   const fact: Fact = { fact: 'prepared', branch, reply };
+  if (state.phase === 'COMMITTING') return [fact]; // a commit that was taken back from the topic: its reply
+  if (isDecided(state)) return []; // D1
   const next = evolve(state, [fact], at);
   if (branchOf(state, branch)?.kind === 'pivot') return [fact, ...commit(next)]; // D2
   if (at > state.deadline) return [fact, ...abort(next, tooLate(next), at)]; // D2
@@ -146,7 +182,7 @@ function onTime(state: SagaState, at: number): readonly Fact[] {
 
 /** D3: with a pivot under way it is asked not to run, and an operator is told. */
 function wantAbort(state: SagaState, why: Reason, at: number): readonly Fact[] {
-  if (isDecided(state)) return [];
+  if (isDecided(state) || isPerhapsPurged(state)) return [];
   if (!isPivotAsked(state)) return abort(state, why, at);
   if (state.why !== null) return [];
   const pivot = state.branches.find(({ kind }) => kind === 'pivot');
@@ -205,10 +241,45 @@ function retry(state: SagaState): readonly Fact[] {
   return open.map(({ name }) => ({ fact: 'decision-repeated', branch: name }));
 }
 
-/** By hand, in the service that does not answer: an operator says what became of its branch. */
+/**
+ * By hand, where a participant does not answer, or the saga may have been purged: an operator says what became
+ * of the branch.
+ */
 function resolve(state: SagaState, branch: string, committed: boolean, at: number): readonly Fact[] {
-  if (committed) return state.phase === 'COMMITTING' ? onCommitted(state, branch, at) : [];
-  return state.phase === 'ABORTING' ? onCancelled(state, branch, true, at) : [];
+  const known = branchOf(state, branch);
+  if (!known) return [];
+  if (state.phase === 'COMMITTING') return committed ? onCommitted(state, branch, at) : [];
+  if (state.phase === 'ABORTING') return committed ? [] : onCancelled(state, branch, true, at);
+  if (isEnded(state)) return [];
+  const why = { code: 'operator', text: `${branch} was resolved by hand`, branch };
+  if (isPerhapsPurged(state)) return committed ? commit(state) : abort(state, why, at);
+  if (known.kind !== 'pivot' || !isUnderWay(known)) return [];
+  if (!committed) {
+    const never: Fact[] = [
+      ...(known.cancelAsked ? [] : [{ fact: 'cancel-asked', branch } as const]),
+      { fact: 'branch-cancelled', branch, ran: false },
+    ];
+    return [...never, ...abort(evolve(state, never, at), why, at)];
+  }
+  const fact: Fact = { fact: 'prepared', branch, reply: null };
+  return [fact, ...commit(evolve(state, [fact], at))];
+}
+
+/** What a step that was forgotten left to do. Votes come again from their topics, and need nothing here. */
+function onRecalled(state: SagaState, lost: readonly string[], at: number): readonly Fact[] {
+  if (state.phase === 'ABORTING') return undone(state);
+  const gone = state.branches.filter(({ name }) => lost.includes(name));
+  const names = gone.map(({ name }) => name).join(', ');
+  const text = `what ${names} was to be asked went with a database that was put back`;
+  if (state.phase === 'COMMITTING') {
+    const waiting = state.branches.filter((branch) => branch.state === 'WAITING' && !gone.includes(branch));
+    const asked = waiting.map(({ name }) => ({ fact: 'asked', branch: name }) as const);
+    if (gone.length === 0 || state.attention !== null) return asked;
+    return [...asked, { fact: 'attention', reason: { code: 'forgotten', text: `${text}: do it by hand` } }];
+  }
+  const [first] = gone.filter(({ kind }) => kind !== 'retriable');
+  if (!first || isDecided(state)) return [];
+  return wantAbort(state, { code: 'forgotten', text, branch: first.name }, at);
 }
 
 /** D6. */

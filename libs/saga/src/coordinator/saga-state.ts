@@ -4,6 +4,9 @@
  */
 import type { BranchKind } from '@aura/contracts';
 
+/** The type of sagas that were asked for, but never known here. */
+export const UNKNOWN = 'unknown';
+
 export type SagaPhase = 'PREPARING' | 'PREPARED' | 'COMMITTING' | 'COMMITTED' | 'ABORTING' | 'ABORTED';
 
 /**
@@ -69,6 +72,10 @@ export type Fact =
   | { readonly fact: 'attention'; readonly reason: Reason }
   /** Who asked for what follows, and why. */
   | { readonly fact: 'operator'; readonly action: string; readonly by: string; readonly reason: string }
+  /** A participant asked about a saga that is not known here: it holds. */
+  | { readonly fact: 'holds'; readonly branch: string; readonly branchType: string }
+  /** What follows was read back from the topic: this database had forgotten it (amnesia.ts). */
+  | { readonly fact: 'recalled' }
   | { readonly fact: 'ended' };
 
 /** Folds facts into the state. `at`: when they happened (ms since 1970). */
@@ -100,7 +107,10 @@ function evolveOne(state: SagaState, fact: Fact, at: number): SagaState {
       return moved(cancelled(state, fact.branch, fact.ran), at);
     case 'decision-repeated':
     case 'operator':
+    case 'recalled':
       return state;
+    case 'holds':
+      return moved({ ...state, branches: [...state.branches, heldBranch(fact.branch, fact.branchType)] }, at);
     case 'attention':
       return { ...state, attention: fact.reason };
     case 'ended':
@@ -108,6 +118,17 @@ function evolveOne(state: SagaState, fact: Fact, at: number): SagaState {
     default:
       return never(fact);
   }
+}
+
+/** A branch of which only its name and its contract are known, and that it may hold. */
+export function heldBranch(name: string, type: string): SagaBranch {
+  const unanswered = { after: [], cancelAsked: false, reply: null, refusal: null } as const;
+  return { name, type, owner: ownerOf(type), kind: 'reservable', state: 'PREPARED', ...unanswered };
+}
+
+/** The service of a branch's contract, `<owner>.<Branch>`. */
+export function ownerOf(branchType: string): string {
+  return branchType.slice(0, branchType.lastIndexOf('.'));
 }
 
 /** Prepared all, apart from what comes last: pivot and retriables. */

@@ -1,6 +1,7 @@
 /** The only statements on `aura.saga` and `aura.saga_log`. */
 import { ConflictError, run, statement, type Queryable } from '@aura/platform';
 import type { QueryResultRow } from 'pg';
+import { assertRecalled, RECALLED } from './amnesia-store.js';
 import type { SagaHead } from './announce.js';
 import { isDecided, isEnded, wakeAt, type Fact, type SagaState } from './saga-state.js';
 
@@ -50,13 +51,20 @@ const BY_KEY = statement(
 );
 
 /** By id: two units that meet in several sagas lock them in the same order (H18). */
-const LOCK = statement(
-  'saga_lock',
+const LOCK_KNOWN = statement(
+  'saga_lock_known',
   `select id, type, version, state, later, trace, revision from aura.saga
     where id = any($1::uuid[]) order by id for update`,
 );
 
-/** As `saga_lock`, of those whose time has come and that nobody else has in hand. */
+/** As `saga_lock_known`; none while they may not be stepped (A1 of amnesia.ts). */
+const LOCK = statement(
+  'saga_lock',
+  `select id, type, version, state, later, trace, revision from aura.saga
+    where id = any($1::uuid[]) and ${RECALLED} order by id for update`,
+);
+
+/** As `saga_lock_known`, of those whose time has come and that nobody else has in hand. */
 const CLAIM_DUE = statement(
   'saga_claim_due',
   `select id, type, version, state, later, trace, revision from aura.saga
@@ -133,8 +141,16 @@ export async function sagaByKey(
   return row && { id: row.id, inputHash: row.input_hash };
 }
 
-export function lockSagas(db: Statements, ids: readonly string[]): Promise<KnownSaga[]> {
-  return db.run<KnownSaga & QueryResultRow>(LOCK, [ids]);
+/** Those of `ids` (each once) that are there. Throws `HoldError` while no saga may be stepped. */
+export async function lockSagas(db: Statements, ids: readonly string[]): Promise<KnownSaga[]> {
+  const sagas = await db.run<KnownSaga & QueryResultRow>(LOCK, [ids]);
+  if (sagas.length < ids.length) await assertRecalled(db);
+  return sagas;
+}
+
+/** As `lockSagas`, at any time: for amnesia.ts itself. */
+export function lockKnown(db: Statements, ids: readonly string[]): Promise<KnownSaga[]> {
+  return db.run<KnownSaga & QueryResultRow>(LOCK_KNOWN, [ids]);
 }
 
 export function claimDue(db: Statements, at: Date, limit: number): Promise<KnownSaga[]> {

@@ -1,6 +1,7 @@
-import { newEventId } from '@aura/contracts';
 import type { UnitsOfWork } from '@aura/eventing';
 import { Loop, type Clock, type Logger, type Next, type Queryable } from '@aura/platform';
+import { assertRecalled } from './amnesia-store.js';
+import { taskCause } from './cause.js';
 import type { Coordinator } from './coordinator.js';
 import { claimDue, nextWake, rewake } from './store.js';
 
@@ -55,16 +56,9 @@ export class Timers {
 
   async #look(): Promise<Next> {
     const { units, coordinator, clock, db } = this.options;
-    const taskId = newEventId(clock.now());
-    const cause = {
-      kind: 'task',
-      taskId,
-      correlationId: undefined,
-      causationId: undefined,
-      trace: {},
-    } as const;
     const count = await units.run(
       async (work) => {
+        await assertRecalled(work); // A1 of amnesia.ts
         const due = await claimDue(work, work.now, AT_ONCE);
         const heard = due.map(({ id }) => ({ sagaId: id, event: { type: 'time' } as const }));
         const moved = new Set((await coordinator.step(due, heard, work)).map(({ saga }) => saga.id));
@@ -74,7 +68,7 @@ export class Timers {
         );
         return due.length;
       },
-      cause,
+      taskCause(clock),
       'timers of sagas',
     );
     if (count === AT_ONCE) return 'again';

@@ -1,6 +1,7 @@
 import { run, statement, type Queryable } from '@aura/platform';
+import type { QueryResultRow } from 'pg';
 import { repliesOf } from './replies.js';
-import type { Reason, SagaBranch, SagaPhase, SagaState } from './saga-state.js';
+import type { Fact, Reason, SagaBranch, SagaPhase, SagaState } from './saga-state.js';
 
 /** A saga as its own service shows it. */
 export interface SagaView {
@@ -21,7 +22,31 @@ export interface SagaView {
   readonly endedAt: Date | null;
 }
 
-interface Row {
+/** What narrows a list; nothing given is everything. */
+export interface SagaSelection {
+  readonly type?: string | undefined;
+  readonly phase?: SagaPhase | undefined;
+  /** Only those that an operator should look at. */
+  readonly attention?: boolean | undefined;
+  /** Only those that were started before. */
+  readonly startedBefore?: Date | undefined;
+}
+
+/** Newest first. */
+export interface SagaPage {
+  readonly sagas: readonly SagaView[];
+  /** Where the next page begins; undefined: this is the last. */
+  readonly next: string | undefined;
+}
+
+/** One step of a saga. */
+export interface SagaLogEntry {
+  readonly revision: number;
+  readonly at: Date;
+  readonly facts: readonly Fact[];
+}
+
+interface Row extends QueryResultRow {
   readonly id: string;
   readonly type: string;
   readonly version: number;
@@ -31,15 +56,69 @@ interface Row {
   readonly ended_at: Date | null;
 }
 
-const BY_ID = statement(
-  'saga_by_id',
-  `select id, type, version, state, started_at, decided_at, ended_at from aura.saga where id = $1`,
+const COLUMNS = 'id, type, version, state, started_at, decided_at, ended_at';
+const BY_ID = statement('saga_by_id', `select ${COLUMNS} from aura.saga where id = $1`);
+
+const NARROWED = `($1::text is null or type = $1) and ($2::text is null or phase = $2)
+      and ($3::timestamptz is null or started_at < $3) and ($4::uuid is null or id < $4)`;
+const LIST = statement(
+  'saga_list',
+  `select ${COLUMNS} from aura.saga where ${NARROWED} order by id desc limit $5`,
+);
+/** By its own index, however many others there are. */
+const LIST_ATTENTION = statement(
+  'saga_list_attention',
+  `select ${COLUMNS} from aura.saga where attention is not null and ${NARROWED} order by id desc limit $5`,
+);
+const OLDEST_ATTENTION = statement(
+  'saga_oldest_attention',
+  `select ${COLUMNS} from aura.saga where attention is not null order by started_at limit $1`,
+);
+const LOG = statement(
+  'saga_log_of',
+  'select revision, at, facts from aura.saga_log where saga_id = $1 order by revision desc limit $2',
 );
 
 /** Undefined: this service knows no such saga. */
 export async function viewOf(db: Queryable, id: string): Promise<SagaView | undefined> {
+  return (await stateOf(db, id))?.view;
+}
+
+/** With what its rules are asked with. */
+export async function stateOf(
+  db: Queryable,
+  id: string,
+): Promise<{ readonly view: SagaView; readonly state: SagaState } | undefined> {
   const [row] = await run<Row>(db, BY_ID, [id]);
-  return row && toView(row);
+  return row && { view: toView(row), state: row.state };
+}
+
+/** `before`: `next` of the page before this one. */
+export async function listSagas(
+  db: Queryable,
+  { type, phase, attention, startedBefore }: SagaSelection,
+  limit: number,
+  before?: string,
+): Promise<SagaPage> {
+  const values = [type ?? null, phase ?? null, startedBefore ?? null, before ?? null, limit + 1];
+  const rows = await run<Row>(db, attention === true ? LIST_ATTENTION : LIST, values);
+  const shown = rows.slice(0, limit);
+  return { sagas: shown.map(toView), next: rows.length > limit ? shown.at(-1)?.id : undefined };
+}
+
+/** Those that have waited for an operator longest. */
+export async function inAttention(db: Queryable, limit: number): Promise<readonly SagaView[]> {
+  return (await run<Row>(db, OLDEST_ATTENTION, [limit])).map(toView);
+}
+
+/** The last `limit` steps, in order. */
+export async function logOf(db: Queryable, id: string, limit: number): Promise<readonly SagaLogEntry[]> {
+  return (await run<SagaLogEntry & QueryResultRow>(db, LOG, [id, limit])).toReversed();
+}
+
+/** The same saga with another state: what it would be. */
+export function viewAfter(view: SagaView, state: SagaState): SagaView {
+  return { ...view, ...ofState(state) };
 }
 
 function toView({ state, ...row }: Row): SagaView {
@@ -47,6 +126,15 @@ function toView({ state, ...row }: Row): SagaView {
     id: row.id,
     type: row.type,
     version: row.version,
+    ...ofState(state),
+    startedAt: row.started_at,
+    decidedAt: row.decided_at,
+    endedAt: row.ended_at,
+  };
+}
+
+function ofState(state: SagaState) {
+  return {
     phase: state.phase,
     branches: state.branches.map(({ name, type, owner, kind, state: is, refusal }) => ({
       name,
@@ -60,8 +148,5 @@ function toView({ state, ...row }: Row): SagaView {
     why: state.why,
     attention: state.attention,
     deadline: new Date(state.deadline),
-    startedAt: row.started_at,
-    decidedAt: row.decided_at,
-    endedAt: row.ended_at,
   };
 }

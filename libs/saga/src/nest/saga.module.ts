@@ -22,6 +22,7 @@ export interface SagaModuleOptions {
     readonly service: string;
     readonly logger: Logger;
     readonly clock?: Clock;
+    readonly retentionDays?: number;
   };
 }
 
@@ -67,8 +68,7 @@ export class SagaHost implements OnModuleInit, OnApplicationBootstrap {
 
   async onModuleInit(): Promise<void> {
     if (!this.sagas.hasPart) return;
-    const { units, pool } = this.host.eventing;
-    await this.sagas.prepare({ units, pool });
+    await this.sagas.prepare(this.host.eventing);
     this.host.contribute(this.sagas.handlers());
     this.host.eventing.addTasks(this.sagas.tasks());
     this.shutdown.add('work', 'sagas', () => this.sagas.stop());
