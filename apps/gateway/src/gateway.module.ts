@@ -6,6 +6,8 @@ import { Analysis } from './entities/analysis.entity.js';
 import { IdempotencyKey } from './entities/idempotency-key.entity.js';
 import { Photo } from './entities/photo.entity.js';
 import { AnalysesController } from './http/analyses.controller.js';
+import { ForwardController } from './http/forward.controller.js';
+import { Forward } from './http/forward.js';
 import { PhotosController } from './http/photos.controller.js';
 import { UploadSlots } from './http/upload-slots.js';
 import { Photos1764000000000 } from './migrations/1764000000000-photos.js';
@@ -20,7 +22,7 @@ import { PhotoIntake } from './photo-intake.service.js';
       subscribes: [PhotoAnalysisStarted, PhotoAnalysed, PhotoAnalysisFailed],
     }),
   ],
-  controllers: [PhotosController, AnalysesController, PhotoAnalysedHandler],
-  providers: [PhotoIntake, UploadSlots, AnalysisWatch],
+  controllers: [PhotosController, AnalysesController, ForwardController, PhotoAnalysedHandler],
+  providers: [PhotoIntake, UploadSlots, AnalysisWatch, Forward],
 })
 export class GatewayModule {}
