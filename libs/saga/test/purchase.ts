@@ -1,7 +1,7 @@
 import { saga, type Saga } from '../src/index.js';
 import type { Wanted } from './branches.js';
 import { holding, HOLDS } from './holds.js';
-import type { SagaService, SagaSystem } from './saga-services.js';
+import type { SagaService, SagaSystem, ServiceSpec } from './saga-services.js';
 
 /** What the saga of the specs is started with: `none` makes a branch refuse. */
 export interface Order {
@@ -17,7 +17,7 @@ export interface Purchase {
 }
 
 /** Four services: one starts a saga of three branches, each in a service of its own. */
-export async function purchase(system: SagaSystem): Promise<Purchase> {
+export async function purchase(system: SagaSystem, shopIs: Partial<ServiceSpec> = {}): Promise<Purchase> {
   const stock = system.branch('stock', 'StockHold', ['shop']);
   const money = system.branch('money', 'MoneyHold', ['shop']);
   const slot = system.branch('slots', 'SlotHold', ['shop']);
@@ -35,6 +35,7 @@ export async function purchase(system: SagaSystem): Promise<Purchase> {
       }),
     ),
   );
-  const shop = await system.service({ name: 'shop', coordinates: [definition as Saga<never>] });
+  const coordinates = [definition as Saga<never>];
+  const shop = await system.service({ name: 'shop', coordinates, ...shopIs });
   return { definition, shop, participants };
 }

@@ -10,7 +10,7 @@ import {
 } from '@aura/contracts';
 import { kafkaLog, postgresLog, type EventLog } from '@aura/event-log';
 import { Eventing, Handlers } from '@aura/eventing';
-import { silentLogger, type Logger } from '@aura/platform';
+import { silentLogger, type Clock, type Logger } from '@aura/platform';
 import { testDatabase, type TestDatabase } from '@aura/testing';
 import { DataSource } from 'typeorm';
 import { Sagas, type ParticipantSource, type Saga } from '../src/index.js';
@@ -26,6 +26,10 @@ export interface ServiceSpec {
   /** DDL of the service's own tables. */
   readonly sql?: string;
   readonly logger?: Logger;
+  /** One that is there: of another replica, or of before. Default: one of its own, with its life. */
+  readonly database?: TestDatabase;
+  readonly clock?: Clock;
+  readonly retentionDays?: number;
 }
 
 /** One running service with a database of its own. */
@@ -94,8 +98,8 @@ export class SagaSystem {
 
   async service(spec: ServiceSpec): Promise<SagaService> {
     const name = this.name(spec.name);
-    const { logger = silentLogger } = spec;
-    const database = await testDatabase('saga');
+    const { logger = silentLogger, clock } = spec;
+    const database = spec.database ?? (await testDatabase('saga'));
     const dataSource = await new DataSource({
       type: 'postgres',
       url: database.url,
@@ -116,6 +120,7 @@ export class SagaSystem {
       registry,
       contracts,
       logger,
+      ...(clock ? { clock } : {}),
       createTopics: { partitions: PARTITIONS },
     });
     await eventing.prepare();
@@ -130,7 +135,7 @@ export class SagaSystem {
       await eventing.stopPublishing();
       await Promise.all([log.close(), registry.close()]);
       await dataSource.destroy();
-      await database.drop();
+      if (!spec.database) await database.drop();
     };
     const running: SagaService = {
       name,

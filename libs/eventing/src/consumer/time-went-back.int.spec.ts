@@ -1,8 +1,7 @@
 /** E10 for readers: what time took back is said and waited with, on both logs. */
 import { Contracts } from '@aura/contracts';
-import { settled } from '@aura/testing';
+import { backupOf, settled } from '@aura/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { backupOf } from '../../test/backup.js';
 import {
   byKey,
   consumerFixture,

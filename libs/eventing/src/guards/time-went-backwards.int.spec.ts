@@ -1,9 +1,8 @@
 import { HEADER } from '@aura/contracts';
 import { partitionOf, type EventLog } from '@aura/event-log';
 import { InvariantError, TransientError } from '@aura/platform';
-import { settled } from '@aura/testing';
+import { backupOf, type Backup, settled } from '@aura/testing';
 import { afterEach, describe, expect, it } from 'vitest';
-import { backupOf, type Backup } from '../../test/backup.js';
 import { losingKafka, losingPostgres, type LosingLog } from '../../test/losing-log.js';
 import { entryRow, withAppend } from '../../test/outbox-kit.js';
 import { BY_TEST, ReplayKit } from '../../test/replay-kit.js';
