@@ -23,6 +23,14 @@ export function time(text) {
   throw new InvalidArgumentError('Give a time with its zone, as 2026-11-26T22:00:00Z.');
 }
 
+/** `15m`, `2h`, `3d`: the time that was so long ago. */
+export function ago(text) {
+  const [, number, unit] = /^(\d{1,5})([smhd])$/.exec(text) ?? [];
+  if (!unit) throw new InvalidArgumentError('Give a time span: 30s, 15m, 2h or 3d.');
+  const seconds = Number(number) * { s: 1, m: 60, h: 3_600, d: 86_400 }[unit];
+  return new Date(Date.now() - seconds * 1_000).toISOString();
+}
+
 export function numbers(text) {
   const values = text.split(',').map((each) => each.trim());
   if (values.every((each) => /^\d{1,6}$/.test(each))) return values.map(Number);

@@ -58,6 +58,11 @@ describe('the command line', () => {
       'relay mend',
       'replay outbox',
       'replay cancel',
+      'sagas retry',
+      'sagas abort',
+      'sagas force-commit',
+      'sagas force-cancel',
+      'sagas resolve',
       'topics apply',
     ]);
     for (const path of all)
@@ -85,6 +90,12 @@ describe('the command line', () => {
     ['a position beyond 64 bits', ['replay', 'outbox', '--from-position', `${2n ** 63n}`], /64 bits/],
     ['a limit beyond the bound', ['dead-letters', 'list', '--limit', '1001'], /from 1 to 1000/],
     ['a state that is none', ['dead-letters', 'list', '--state', 'lost'], /one of retrying, dead/],
+    ['a time span without a unit', ['sagas', 'list', '--older-than', '10'], /30s, 15m, 2h or 3d/],
+    [
+      'an outcome that is none',
+      ['sagas', 'resolve', '7', '--branch', 'b', '--as', 'done'],
+      /committed, canc/,
+    ],
     ['a missing key', ['dead-letters', 'show', '--topic', 't'], /--key/],
   ])('%s is refused in words', async (_, words, said) => {
     let text = '';

@@ -4,8 +4,11 @@ import { addDoctor } from './commands/doctor.mjs';
 import { addGroups } from './commands/groups.mjs';
 import { addRelay } from './commands/relay.mjs';
 import { addReplay } from './commands/replay.mjs';
+import { addSagas } from './commands/sagas.mjs';
 import { addTopics } from './commands/topics.mjs';
 import { EXIT } from './exit-codes.mjs';
+
+const COMMANDS = [addDoctor, addDeadLetters, addGroups, addRelay, addReplay, addSagas, addTopics];
 
 /**
  * The whole command line. Nothing is done while it is read: `act` gets what was asked.
@@ -32,7 +35,7 @@ export function auraProgram(act) {
     changing,
     examples,
   };
-  for (const add of [addDoctor, addDeadLetters, addGroups, addRelay, addReplay, addTopics]) add(program, kit);
+  for (const add of COMMANDS) add(program, kit);
   prepare(program);
   return program;
 }

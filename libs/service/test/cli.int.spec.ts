@@ -221,6 +221,44 @@ describe('a group at the command line', () => {
   });
 });
 
+describe('sagas at the command line', () => {
+  const buy = async (): Promise<string> => {
+    const answer = await ask(`${url}/purchases`, { method: 'POST', ...jsonBody({ size: 'M' }) });
+    return answer.json['id'] as string;
+  };
+
+  it('are listed and shown, with what is possible', async () => {
+    const id = await buy();
+    const list = await aura(['sagas', 'list', '--type', 'buy-shoes', '--limit', '1']);
+    expect([list.code, list.out]).toEqual([0, expect.stringMatching(/shop .*buy-shoes v1 .*PREPARING/)]);
+    expect((await aura(['sagas', 'list', '--attention'])).out).toBe('No such saga was started.\n');
+    expect((await aura(['sagas', 'list', '--older-than', '1h'])).out).toBe('No such saga was started.\n');
+    const { out } = await aura(['sagas', 'show', id]);
+    expect(out).toMatch(/stock\.StockHold .*reservable .*ASKED/);
+    expect(out).toContain('Possible now: abort, force-cancel.');
+    expect(out).toContain('asked stock');
+  });
+
+  it('are acted on, dry first; what is not possible is said with what is', async () => {
+    const id = await buy();
+    const forced = await aura(['sagas', 'force-commit', id, ...why]);
+    expect([forced.code, forced.err]).toEqual([1, expect.stringContaining('Possible is: abort')]);
+    const dry = await aura(['sagas', 'abort', id, '--dry-run']);
+    expect(dry.out).toContain(`Dry run: saga ${id} would be ABORTING. Nothing was changed.`);
+    const done = await aura(['sagas', 'abort', id, '--reason', 'the buyer called']);
+    expect([done.code, done.out]).toEqual([0, expect.stringContaining(`Saga ${id} is ABORTING now.`)]);
+    const resolve = ['sagas', 'resolve', id, '--branch', 'stock', '--as', 'cancelled'];
+    expect(await json([...resolve, '--reason', 'the warehouse is closed'])).toMatchObject({
+      service: 'shop',
+      dryRun: false,
+      saga: { phase: 'ABORTED', branches: [{ state: 'CANCELLED' }] },
+    });
+    expect((await aura(['sagas', 'show', id])).out).toContain(
+      'operator resolve (anna: the warehouse is closed)',
+    );
+  });
+});
+
 describe('what a script sees', () => {
   it('one document on the standard output, whatever is asked', async () => {
     for (const words of [
@@ -228,6 +266,7 @@ describe('what a script sees', () => {
       ['groups', 'list'],
       ['relay', 'status'],
       ['replay', 'list'],
+      ['sagas', 'list'],
     ])
       expect(await json(words)).toEqual({
         services: [expect.objectContaining({ service: 'shop', ok: true })],

@@ -1,6 +1,6 @@
 // The shop as a process of its own: for the tests of the command line.
 import 'reflect-metadata';
 import { runMain } from '../src/index.js';
-import { shop } from './shop.js';
+import { sagaShop } from './saga-shop.js';
 
-await runMain(shop);
+await runMain(sagaShop);

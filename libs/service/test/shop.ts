@@ -30,7 +30,7 @@ export const OrderPlaced: EventType<OrderPlaced> = defineEvent<OrderPlaced>({
 export const TOPIC = 'shop.events';
 
 @Controller('orders')
-class OrdersController {
+export class OrdersController {
   constructor(private readonly units: UnitsOfWork) {}
 
   @Post()
@@ -41,7 +41,7 @@ class OrdersController {
 }
 
 @Controller()
-class OrderHandler {
+export class OrderHandler {
   @On(OrderPlaced)
   async placed({ payload: { order, n } }: EventEnvelope<OrderPlaced>, work: Work): Promise<void> {
     const found: unknown[] = await work.manager.query('select from broken where key = $1', [order]);

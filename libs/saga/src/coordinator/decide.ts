@@ -231,6 +231,7 @@ function askable(state: SagaState): readonly Fact[] {
 
 /** Says again what was not answered: the decision, or to a pivot that it should not run. */
 function retry(state: SagaState): readonly Fact[] {
+  if (isEnded(state)) return [];
   if (!isDecided(state))
     return state.branches
       .filter((branch) => branch.cancelAsked && isUnderWay(branch))

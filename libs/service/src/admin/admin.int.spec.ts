@@ -72,6 +72,7 @@ describe('who may use the admin API', () => {
       ['GET', 'group'],
       ['GET', 'relay'],
       ['GET', 'replays'],
+      ['GET', 'sagas'],
       ['GET', 'doctor'],
       ['POST', 'topics/apply'],
     ]) {

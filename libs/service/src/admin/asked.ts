@@ -73,6 +73,20 @@ export const ReplayAsked = z.strictObject({
   ...change,
 });
 
+export const SagasAsked = z.strictObject({
+  type: name.optional(),
+  phase: z.enum(['PREPARING', 'PREPARED', 'COMMITTING', 'COMMITTED', 'ABORTING', 'ABORTED']).optional(),
+  attention: z.stringbool().optional(),
+  startedBefore: time.optional(),
+  before: z.uuid().optional(),
+  limit: integer(1, 1_000).default(100),
+});
+export const ResolveAsked = z.strictObject({
+  branch: name,
+  outcome: z.enum(['committed', 'cancelled']),
+  ...change,
+});
+
 export type Asked<S extends z.ZodType> = z.output<S>;
 
 export function changeOf({ reason, dryRun }: Omit<Change, 'by'>, by: string): Change {

@@ -3,6 +3,7 @@ import { DeadLettersController } from './dead-letters.controller.js';
 import { GroupController } from './group.controller.js';
 import { RelayController } from './relay.controller.js';
 import { ReplaysController } from './replays.controller.js';
+import { SagasController } from './sagas.controller.js';
 import { ServiceController, WhoController } from './service.controller.js';
 
 /** The admin API of a service with events (docs/adr/0014): `npm run aura` talks to it. */
@@ -13,4 +14,5 @@ export const ADMIN_CONTROLLERS: readonly Type[] = [
   GroupController,
   RelayController,
   ReplaysController,
+  SagasController,
 ];

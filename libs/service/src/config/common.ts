@@ -45,6 +45,11 @@ export const COMMON_SETTINGS = {
   inboxRetentionDays: integer(1, 36_500)
     .default(14)
     .describe('Days for which it is remembered which events were applied; replays of older ones are parked.'),
+  sagaRetentionDays: integer(1, 36_500)
+    .optional()
+    .describe(
+      'Days after which ended sagas and their idempotency keys are forgotten; without it all are kept.',
+    ),
   outboxBudgetBytes: integer(1, 10 ** 14)
     .default(2 ** 30)
     .describe('Bytes of events that may wait to be published; past it new work gets a 503.'),

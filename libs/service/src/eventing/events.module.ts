@@ -27,7 +27,7 @@ export interface EventsModuleOptions {
 
 /**
  * The event path of a service by its configuration: the log and the registry that `logKind` names, closed
- * with the producers; readiness checks `log`, `registry`, `topics`, `relay` and `consumer`; the admin API
+ * with the producers; readiness checks `log`, `registry`, `topics`, `relay`, `consumer` and `sagas`; the admin API
  * that operators use.
  */
 export function eventsModule({
@@ -38,7 +38,16 @@ export function eventsModule({
   const sagaModule = SagaModule.forRootAsync({
     coordinates,
     inject: [CONFIG, LOGGER, CLOCK],
-    useFactory: ({ name: service }: Config, logger: Logger, clock: Clock) => ({ service, logger, clock }),
+    useFactory: (
+      { name: service, sagaRetentionDays: retentionDays }: Config,
+      logger: Logger,
+      clock: Clock,
+    ) => ({
+      service,
+      logger,
+      clock,
+      ...(retentionDays === undefined ? {} : { retentionDays }),
+    }),
   });
   const eventing = EventingModule.forRootAsync({
     imports: [sagaModule],
@@ -100,6 +109,7 @@ class EventsModule {}
 export class EventsHealth implements OnModuleInit {
   constructor(
     @Inject(EventingHost) private readonly host: EventingHost,
+    @Inject(Sagas) private readonly sagas: Sagas,
     private readonly health: Health,
   ) {}
 
@@ -112,6 +122,11 @@ export class EventsHealth implements OnModuleInit {
       if (lastError) throw lastError;
       return leader ? `leads, ${lagRows ?? 0} rows wait` : 'stands by';
     });
+    if (this.sagas.hasPart)
+      this.health.add('sagas', async () => {
+        const { waits } = this.sagas;
+        if (waits !== undefined) throw new Error(`nothing is decided: ${waits}`);
+      });
     this.health.add('consumer', async () => {
       const consumer = this.host.eventing.status().consumer;
       if (!consumer) return 'nothing to consume';
