@@ -10,7 +10,8 @@ import {
   REAL,
   type Rules,
 } from './model/rules.js';
-import { Model, type Budget } from './model/world.js';
+import { Model } from './model/model.js';
+import type { Budget } from './model/world.js';
 
 const input = (wanted: Wanted): Wanted => wanted;
 const parallel = saga<Wanted>('parallel', 1)

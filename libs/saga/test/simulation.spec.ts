@@ -13,7 +13,8 @@ import {
 } from './branches.js';
 import { NO_TOMBSTONE, REAL } from './model/rules.js';
 import { wander } from './model/wander.js';
-import { Model, type Budget } from './model/world.js';
+import { Model } from './model/model.js';
+import type { Budget } from './model/world.js';
 
 const SAGAS = 100_000;
 const input = (wanted: Wanted): Wanted => wanted;

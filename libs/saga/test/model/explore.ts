@@ -1,4 +1,5 @@
-import type { Budget, Model, World } from './world.js';
+import type { Model } from './model.js';
+import { keyOf, type Budget, type World } from './world.js';
 
 export interface Explored {
   readonly states: number;
@@ -12,20 +13,20 @@ export interface Explored {
 export function explore(model: Model, budget: Budget, most = 3_000_000): Explored {
   const initial = model.initial(budget);
   const came = new Map<string, { readonly from: string; readonly by: string }>();
-  const first = model.keyOf(initial);
+  const first = keyOf(initial);
   came.set(first, { from: '', by: 'the saga is started' });
   let frontier: { readonly world: World; readonly key: string }[] = [{ world: initial, key: first }];
   let ends = 0;
   while (frontier.length > 0) {
     const next: typeof frontier = [];
     for (const { world, key } of frontier) {
-      const steps = model.steps(world);
-      const isEnd = steps.every(({ optional }) => optional);
+      const needed = model.needed(world);
+      const isEnd = needed.length === 0;
       if (isEnd) ends++;
       const what = model.violation(world) ?? (isEnd ? model.unfinished(world) : undefined);
       if (what !== undefined) return { states: came.size, ends, violation: { what, way: wayTo(came, key) } };
-      for (const { name, world: after } of steps) {
-        const afterKey = model.keyOf(after);
+      for (const { name, world: after } of [...needed, ...model.mishaps(world)]) {
+        const afterKey = keyOf(after);
         if (came.has(afterKey)) continue;
         came.set(afterKey, { from: key, by: name });
         next.push({ world: after, key: afterKey });

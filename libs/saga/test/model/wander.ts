@@ -1,5 +1,6 @@
 import type { Seeded } from '@aura/testing';
-import type { Budget, Model, Step, World } from './world.js';
+import type { Model } from './model.js';
+import type { Budget, World } from './world.js';
 
 /** What a random run came to. */
 export interface Wandered {
@@ -18,15 +19,14 @@ export function wander(model: Model, budget: Budget, random: Seeded): Wandered {
   let world = model.initial(budget);
   const way: string[] = [];
   for (;;) {
-    const all = model.steps(world);
-    const needed = all.filter(({ optional }) => !optional);
-    const mishaps = all.filter(({ optional }) => optional);
+    const needed = model.needed(world);
     const isEnd = needed.length === 0;
-    const some = mishaps.length > 0 && random.chance(MISHAP) ? mishaps : needed;
     const violation = model.violation(world) ?? (isEnd ? model.unfinished(world) : undefined);
-    if (violation !== undefined || (isEnd && some === needed))
+    const mishaps = random.chance(MISHAP) ? model.mishaps(world) : [];
+    const some = mishaps.length > 0 ? mishaps : needed;
+    if (violation !== undefined || some.length === 0)
       return { steps: way.length, end: world, violation, way: violation === undefined ? [] : way };
-    const step: Step = random.pick(some);
+    const step = random.pick(some);
     way.push(step.name);
     world = step.world;
   }
