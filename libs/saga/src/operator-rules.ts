@@ -6,7 +6,7 @@ import { isDecided, isEnded, type SagaState } from './coordinator/saga-state.js'
  * - `retry`: say again now what was not answered;
  * - `abort`: abort where nothing is decided; with a pivot under way only its answer aborts;
  * - `force-commit`: every branch that votes is prepared, and nothing is decided (H37);
- * - `force-cancel`: abort although an earlier answer left it undecided; no pivot may be under way;
+ * - `force-cancel`: abort now, or refuse: a pivot may be under way, and is only asked by `abort`;
  * - `resolve`: say what became of one branch, by hand.
  */
 export type SagaActionName = 'retry' | 'abort' | 'force-commit' | 'force-cancel' | 'resolve';

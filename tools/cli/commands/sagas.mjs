@@ -6,9 +6,9 @@ const PHASES = ['PREPARING', 'PREPARED', 'COMMITTING', 'COMMITTED', 'ABORTING', 
 
 const ACTIONS = {
   retry: ['say again now what was not answered', 'the participants are back'],
-  abort: ['abort a saga that is not decided', 'the buyer called'],
+  abort: ['abort what is not decided; a pivot under way is asked not to run', 'the buyer called'],
   'force-commit': ['commit: every voting branch is prepared, nothing is decided', 'all have said yes'],
-  'force-cancel': ['abort at once: no pivot may be under way', 'money said that it never ran'],
+  'force-cancel': ['abort now, or not at all: no pivot may be under way', 'the buyer called'],
 };
 
 /** `sagas list|show|retry|abort|force-commit|force-cancel|resolve` */

@@ -117,6 +117,7 @@ export class Amnesia {
   }
 
   async #fold(events: readonly EventEnvelope<SaidByUs>[], work: Work): Promise<void> {
+    const { coordinator } = this.options;
     const at = work.now.getTime();
     const bySaga = Map.groupBy(events, ({ payload }) => payload.sagaId);
     const known = new Map((await lockKnown(work, [...bySaga.keys()].toSorted())).map((of) => [of.id, of]));
@@ -131,7 +132,16 @@ export class Amnesia {
       steps.filter(({ saga }) => saga.revision > 0),
       work.now,
     );
-    await this.options.coordinator.follow(steps, work);
+    const foreign = steps.filter(({ saga, decided }) => decided && !coordinator.declares(saga));
+    for (const { saga } of foreign)
+      this.options.logger.error(
+        { sagaId: saga.id, type: saga.type, version: saga.version },
+        "sagas: a decision was taken back whose version is not declared: the service's rows did not follow",
+      );
+    await coordinator.follow(
+      steps.filter((step) => !foreign.includes(step)),
+      work,
+    );
   }
 
   /** A saga that this database does not know at all. */

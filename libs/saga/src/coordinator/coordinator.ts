@@ -3,10 +3,12 @@
  *
  * C1 a vote counts only from the topic of its branch's owner (H28): anything else is left out, and logged;
  * C2 a saga that nobody knows is presumed aborted when a participant asks for its decision, and that is
- *    written down before it is said; one that may have been purged is not: an operator is told (unknown.ts).
+ *    written down before it is said; one that may have been purged is not: an operator is told (unknown.ts);
+ * C3 a saga of a version that this replica does not declare (a newer one, in a rolling deploy) is not decided
+ *    here: the service's own rows could not follow. Its votes wait for a replica that declares it.
  */
 import type { EventEnvelope, EventType } from '@aura/contracts';
-import type { EventHandler, Work } from '@aura/eventing';
+import { HoldError, type EventHandler, type Work } from '@aura/eventing';
 import type { Logger } from '@aura/platform';
 import type { DecidedSaga, Saga } from '../definition.js';
 import * as protocol from '../generated/protocol.js';
@@ -63,11 +65,23 @@ export class Coordinator {
     return stepped;
   }
 
+  /** Whether this replica knows what follows a decision of it. */
+  declares({ type, version }: { readonly type: string; readonly version: number }): boolean {
+    return type === UNKNOWN || this.#definitions.has(labelOf(type, version));
+  }
+
+  /** All versions that this replica knows. */
+  get labels(): readonly string[] {
+    return [...this.#definitions.keys()];
+  }
+
   /** What follows decisions, in their transaction: the service's own rows, and who waits for them. */
   async follow(stepped: readonly Stepped[], work: Work): Promise<void> {
     const decided = stepped.filter((step) => step.decided);
     if (decided.length === 0) return;
-    for (const [label, group] of Map.groupBy(decided, ({ saga }) => `${saga.type} v${saga.version}`))
+    const foreign = decided.find(({ saga }) => !this.declares(saga)); // C3
+    if (foreign) throw undeclared(foreign.saga);
+    for (const [label, group] of Map.groupBy(decided, ({ saga }) => labelOf(saga.type, saga.version)))
       await this.#definitions.get(label)?.whenDecided?.(group.map(decidedOf), work);
     work.afterCommit(() => this.options.onDecided(decided.map(({ saga }) => saga.id)));
   }
@@ -107,6 +121,17 @@ export class Coordinator {
     const said = heardIn(event);
     return said ? [{ sagaId, event: said, cause: event }] : [];
   }
+}
+
+function labelOf(type: string, version: number): string {
+  return `${type} v${version}`;
+}
+
+function undeclared({ id, type, version }: KnownSaga): HoldError {
+  return new HoldError(
+    `saga ${id} is ${labelOf(type, version)}, which this replica does not declare: it is decided by one that ` +
+      'does, as soon as that has the partition',
+  );
 }
 
 function isQuestion(type: string): boolean {

@@ -64,16 +64,18 @@ const LOCK = statement(
     where id = any($1::uuid[]) and ${RECALLED} order by id for update`,
 );
 
-/** As `saga_lock_known`, of those whose time has come and that nobody else has in hand. */
+/** As `saga_lock_known`, of these types and versions ($3), whose time has come and nobody else has in hand. */
 const CLAIM_DUE = statement(
   'saga_claim_due',
   `select id, type, version, state, later, trace, revision from aura.saga
-    where wake_at <= $1 order by wake_at limit $2 for update skip locked`,
+    where wake_at <= $1 and type || ' v' || version = any($3::text[])
+    order by wake_at limit $2 for update skip locked`,
 );
 
 const NEXT_WAKE = statement(
   'saga_next_wake',
-  'select min(wake_at) as at from aura.saga where wake_at is not null',
+  `select min(wake_at) as at from aura.saga
+    where wake_at is not null and type || ' v' || version = any($1::text[])`,
 );
 
 /**
@@ -153,13 +155,18 @@ export function lockKnown(db: Statements, ids: readonly string[]): Promise<Known
   return db.run<KnownSaga & QueryResultRow>(LOCK_KNOWN, [ids]);
 }
 
-export function claimDue(db: Statements, at: Date, limit: number): Promise<KnownSaga[]> {
-  return db.run<KnownSaga & QueryResultRow>(CLAIM_DUE, [at, limit]);
+export function claimDue(
+  db: Statements,
+  at: Date,
+  limit: number,
+  labels: readonly string[],
+): Promise<KnownSaga[]> {
+  return db.run<KnownSaga & QueryResultRow>(CLAIM_DUE, [at, limit, labels]);
 }
 
 /** When the next timer is due; undefined: there is none. */
-export async function nextWake(db: Queryable): Promise<Date | undefined> {
-  const [row] = await run<{ at: Date | null }>(db, NEXT_WAKE);
+export async function nextWake(db: Queryable, labels: readonly string[]): Promise<Date | undefined> {
+  const [row] = await run<{ at: Date | null }>(db, NEXT_WAKE, [labels]);
   return row?.at ?? undefined;
 }
 

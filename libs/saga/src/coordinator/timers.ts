@@ -3,8 +3,11 @@ import { Loop, type Clock, type Logger, type Next, type Queryable } from '@aura/
 import { assertRecalled } from './amnesia-store.js';
 import { taskCause } from './cause.js';
 import type { Coordinator } from './coordinator.js';
+import { UNKNOWN } from './saga-state.js';
 import { claimDue, nextWake, rewake } from './store.js';
 
+/** Those that were restored from a decision alone. */
+const UNKNOWN_LABEL = `${UNKNOWN} v0`;
 /** Most sagas of one look. */
 const AT_ONCE = 500;
 /** What another replica started is seen by then (ms). */
@@ -56,10 +59,11 @@ export class Timers {
 
   async #look(): Promise<Next> {
     const { units, coordinator, clock, db } = this.options;
+    const labels = [...coordinator.labels, UNKNOWN_LABEL];
     const count = await units.run(
       async (work) => {
         await assertRecalled(work); // A1 of amnesia.ts
-        const due = await claimDue(work, work.now, AT_ONCE);
+        const due = await claimDue(work, work.now, AT_ONCE, labels);
         const heard = due.map(({ id }) => ({ sagaId: id, event: { type: 'time' } as const }));
         const moved = new Set((await coordinator.step(due, heard, work)).map(({ saga }) => saga.id));
         await rewake(
@@ -72,7 +76,7 @@ export class Timers {
       'timers of sagas',
     );
     if (count === AT_ONCE) return 'again';
-    const next = await nextWake(db);
+    const next = await nextWake(db, labels);
     const afterMs = Math.min(IDLE_MS, next ? next.getTime() - clock.now().getTime() : IDLE_MS);
     this.#planned = clock.now().getTime() + Math.max(0, afterMs);
     return { afterMs };
