@@ -1,6 +1,6 @@
 /** Pure: what an operator may do with a saga as it is, and why not. */
-import { decide, isPerhapsPurged, type OperatorEvent } from './coordinator/decide.js';
-import { isDecided, isEnded, type SagaState } from './coordinator/saga-state.js';
+import { decide, type OperatorEvent } from './coordinator/decide.js';
+import { isDecided, isEnded, isPerhapsPurged, type SagaState } from './coordinator/saga-state.js';
 
 /**
  * - `retry`: say again now what was not answered;

@@ -10,8 +10,8 @@ import { ConflictError, TerminalError, type Clock } from '@aura/platform';
 import type { Pool } from 'pg';
 import { taskCause } from './coordinator/cause.js';
 import type { Coordinator } from './coordinator/coordinator.js';
-import { decide, PURGED } from './coordinator/decide.js';
-import { evolve, type SagaState } from './coordinator/saga-state.js';
+import { decide } from './coordinator/decide.js';
+import { evolve, PURGED, type SagaState } from './coordinator/saga-state.js';
 import { lockSagas } from './coordinator/store.js';
 import {
   inAttention,

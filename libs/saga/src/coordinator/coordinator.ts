@@ -5,7 +5,8 @@
  * C2 a saga that nobody knows is presumed aborted when a participant asks for its decision, and that is
  *    written down before it is said; one that may have been purged is not: an operator is told (unknown.ts);
  * C3 a saga of a version that this replica does not declare (a newer one, in a rolling deploy) is not decided
- *    here: the service's own rows could not follow. Its votes wait for a replica that declares it.
+ *    here: the service's own rows could not follow. Its votes are kept, and the timers of a replica that
+ *    declares it conclude from them, 5 s later at most.
  */
 import type { EventEnvelope, EventType } from '@aura/contracts';
 import { HoldError, type EventHandler, type Work } from '@aura/eventing';
@@ -58,7 +59,10 @@ export class Coordinator {
     return [{ mode: 'set', type, also, name: 'aura.saga.coordinator', handle }];
   }
 
-  /** Steps locked sagas, in the caller's transaction, and lets the service's own rows follow decisions. */
+  /**
+   * Steps locked sagas, in the caller's transaction, and lets the service's own rows follow decisions. Throws
+   * `HoldError` where that is another replica's (C3).
+   */
   async step(sagas: readonly KnownSaga[], heard: readonly Heard[], work: Work): Promise<Stepped[]> {
     const stepped = await stepAll(this.events, sagas, heard, work);
     await this.follow(stepped, work);
@@ -95,7 +99,7 @@ export class Coordinator {
     const sagas = await lockSagas(work, ids);
     const known = new Map(sagas.map((saga) => [saga.id, saga]));
     const heard = mine.flatMap((event) => this.#heardOf(event, known.get(event.payload.sagaId)));
-    await this.step(sagas, heard, work);
+    await this.follow(await stepAll(this.events, sagas, heard, work, (saga) => this.declares(saga)), work);
     const asked = mine.filter(({ type, payload }) => {
       const saga = known.get(payload.sagaId);
       return isQuestion(type) && (!saga || saga.type === UNKNOWN);
@@ -129,8 +133,7 @@ function labelOf(type: string, version: number): string {
 
 function undeclared({ id, type, version }: KnownSaga): HoldError {
   return new HoldError(
-    `saga ${id} is ${labelOf(type, version)}, which this replica does not declare: it is decided by one that ` +
-      'does, as soon as that has the partition',
+    `saga ${id} is ${labelOf(type, version)}, which this replica does not declare: ask one that ` + 'does',
   );
 }
 

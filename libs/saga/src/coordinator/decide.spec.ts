@@ -13,7 +13,7 @@ import {
 import { saga } from '../definition.js';
 import type { SagaEvent } from './decide.js';
 import { sagaDecider } from './decider.js';
-import { wakeAt } from './saga-state.js';
+import { wakeAt, type Fact } from './saga-state.js';
 
 const input = (wanted: Wanted): Wanted => wanted;
 const purchase = sagaDecider(
@@ -218,5 +218,36 @@ describe('operators', () => {
     const by = (branch: string, was: boolean): SagaEvent => ({ type: 'resolve', branch, committed: was });
     expect(decided.when(by('stock', false)).facts).toEqual([]);
     expect(names(decided.when(by('stock', true)).facts)).toEqual(['branch-committed stock']);
+  });
+});
+
+describe('C3: what another replica has to conclude', () => {
+  const { initial, decide, evolve } = purchase;
+  const said = (...facts: Fact[]) => evolve(initial, facts, 4_000);
+  const prepared = (branch: string): Fact => ({ fact: 'prepared', branch, reply: null });
+  const all = said(prepared('stock'), prepared('money'), prepared('slot'));
+
+  it('every yes commits, however late it is looked at; a last yes that was late aborts', () => {
+    expect(wakeAt(all)).toBe(4_000);
+    expect(names(decide(all, time, 60_000))).toEqual(['committed']);
+    const late = evolve(said(prepared('stock'), prepared('money')), [prepared('slot')], 5_001);
+    expect(names(decide(late, time, 60_000))).toEqual(['aborted']);
+  });
+
+  it('a refusal aborts, with its reason', () => {
+    const refused = said({ fact: 'refused', branch: 'stock', code: 'sold-out', text: 'none is left' });
+    expect(wakeAt(refused)).toBe(4_000);
+    expect(decide(refused, time, 4_000)[0]).toMatchObject({
+      fact: 'aborted',
+      why: { code: 'sold-out', text: 'none is left', branch: 'stock' },
+    });
+  });
+
+  it('so does a pivot that never ran, and its yes commits whenever it came', () => {
+    const asked = given(returned, [yes('restock'), yes('label'), cancel]).state;
+    const never = evolve(asked, [{ fact: 'branch-cancelled', branch: 'refund', ran: false }], 4_000);
+    expect(names(decide(never, time, 4_000))).toEqual(['aborted', 'cancel-asked label']);
+    const yesOfPivot = evolve(asked, [prepared('refund')], 9_000);
+    expect(names(decide(yesOfPivot, time, 9_000))).toEqual(['committed', 'asked notice']);
   });
 });

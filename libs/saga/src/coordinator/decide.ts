@@ -15,9 +15,11 @@
 import {
   branchOf,
   evolve,
+  isConclusive,
   isDecided,
   isEnded,
   isLast,
+  isPerhapsPurged,
   isPrepared,
   type Fact,
   type Reason,
@@ -107,14 +109,6 @@ export function mayForceCancel(state: SagaState): boolean {
   return !isDecided(state) && !isPerhapsPurged(state) && (!pivot || !isUnderWay(pivot));
 }
 
-/** Not known here, and so old that it may have been decided and purged: only people can find out what it was. */
-export function isPerhapsPurged(state: SagaState): boolean {
-  return !isDecided(state) && state.why?.code === PURGED;
-}
-
-/** The code of what is said of such a saga. */
-export const PURGED = 'purged';
-
 /** From here on only the pivot can abort (D3). */
 export function isPivotAsked({ branches }: SagaState): boolean {
   return branches.some(({ kind, state }) => kind === 'pivot' && state !== 'WAITING');
@@ -174,10 +168,20 @@ function onCancelled(state: SagaState, branch: string, ran: boolean, at: number)
 
 function onTime(state: SagaState, at: number): readonly Fact[] {
   if (isEnded(state)) return [];
+  if (isConclusive(state)) return conclude(state, at);
   if (!isDecided(state) && at >= state.deadline && state.why === null)
     return wantAbort(state, tooLate(state), at);
   if (state.attention !== null || at < state.movedAt + state.attentionMs) return [];
   return [{ fact: 'attention', reason: { code: 'silent', text: silence(state) } }];
+}
+
+/** What a replica had to leave to one that declares the saga: by when the last branch spoke, not by now. */
+function conclude(state: SagaState, at: number): readonly Fact[] {
+  const no = state.branches.find(({ refusal }) => refusal !== null);
+  if (no?.refusal) return abort(state, { ...no.refusal, branch: no.name }, at);
+  const pivot = state.branches.find(({ kind }) => kind === 'pivot');
+  if (pivot?.state === 'CANCELLED') return abort(state, state.why ?? tooLate(state), at);
+  return !pivot && state.movedAt > state.deadline ? abort(state, tooLate(state), at) : commit(state); // D2
 }
 
 /** D3: with a pivot under way it is asked not to run, and an operator is told. */

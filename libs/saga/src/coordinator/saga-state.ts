@@ -153,9 +153,31 @@ export function isLast(kind: BranchKind): boolean {
   return kind === 'pivot' || kind === 'retriable';
 }
 
+/** The code of what is said of a saga that may have been purged: only people can find out what it was. */
+export const PURGED = 'purged';
+
+/** Not known here, and so old that it may have been decided and purged. */
+export function isPerhapsPurged(state: SagaState): boolean {
+  return !isDecided(state) && state.why?.code === PURGED;
+}
+
+/**
+ * What its branches have said decides it: only a replica that does not declare its version leaves it at that
+ * (C3 of coordinator.ts).
+ */
+export function isConclusive(state: SagaState): boolean {
+  if (isDecided(state) || isPerhapsPurged(state)) return false;
+  const voting = state.branches.filter(({ kind }) => kind !== 'retriable');
+  return (
+    voting.every(({ state: is }) => is === 'PREPARED') ||
+    voting.some(({ kind, state: is }) => is === 'REFUSED' || (kind === 'pivot' && is === 'CANCELLED'))
+  );
+}
+
 /** When the coordinator has to look at the saga by itself (ms since 1970); undefined: it waits for others only. */
 export function wakeAt(state: SagaState): number | undefined {
   if (isEnded(state)) return undefined;
+  if (isConclusive(state)) return state.movedAt;
   if (state.phase === 'PREPARING') return state.deadline;
   if (state.phase === 'PREPARED' && state.why === null) return Math.max(state.deadline, state.movedAt);
   return state.attention === null ? state.movedAt + state.attentionMs : undefined;

@@ -25,20 +25,23 @@ export interface Stepped extends SteppedSaga {
 
 /**
  * Folds `heard`, in order, into `sagas` (locked, in this transaction), raises what follows, writes all of it.
- * Gives those that moved. What is heard of a saga that is not among `sagas` is left out.
+ * Gives those that moved. What is heard of a saga that is not among `sagas` is left out. Where it may not be
+ * decided here, what was said is kept, and whoever may concludes from it (`isConclusive`).
  */
 export async function stepAll(
   events: CoordinatorEvents,
   sagas: readonly KnownSaga[],
   heard: readonly Heard[],
   work: Work,
+  mayDecide: (saga: KnownSaga) => boolean = () => true,
 ): Promise<Stepped[]> {
   const at = work.now.getTime();
   const steps = new Map(sagas.map((saga) => [saga.id, new Step(saga)]));
   for (const { sagaId, event, cause } of heard) {
     const step = steps.get(sagaId);
     if (!step) continue;
-    const facts = decide(step.next, event, at);
+    const concluded = decide(step.next, event, at);
+    const facts = mayDecide(step.saga) ? concluded : beforeDecision(concluded);
     for (const said of announcements(events, step.saga, step.next, facts, at))
       work.raise(said, { correlationId: sagaId, ...(cause ? { cause } : {}) });
     step.take(facts, at);
@@ -51,6 +54,11 @@ export async function stepAll(
     facts,
     decided: !isDecided(saga.state) && isDecided(next),
   }));
+}
+
+function beforeDecision(facts: readonly Fact[]): readonly Fact[] {
+  const at = facts.findIndex(({ fact }) => fact === 'committed' || fact === 'aborted');
+  return at < 0 ? facts : facts.slice(0, at);
 }
 
 class Step {

@@ -11,8 +11,7 @@ import type { Work } from '@aura/eventing';
 import { statement, type Logger } from '@aura/platform';
 import type * as protocol from '../generated/protocol.js';
 import type { CoordinatorEvents } from './announce.js';
-import { PURGED } from './decide.js';
-import { branchOf, evolve, isDecided, isEnded, ownerOf, UNKNOWN, type Fact } from './saga-state.js';
+import { branchOf, evolve, isDecided, isEnded, ownerOf, PURGED, UNKNOWN, type Fact } from './saga-state.js';
 import type { SagaState } from './saga-state.js';
 import { lockSagas, writeSteps, type KnownSaga, type SteppedSaga } from './store.js';
 
