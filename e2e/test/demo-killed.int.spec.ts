@@ -32,7 +32,7 @@ describe.skipIf(process.platform === 'win32')('the demo after kill -9 in the mid
       try {
         const id = await killedInTheMiddle(demo, args, postgresToo);
         const startedAt = performance.now();
-        const again = demo.start('--json', ...args);
+        const again = demo.start('--json', '--no-kill', ...args);
         const seconds = (): string => ((performance.now() - startedAt) / 1_000).toFixed(1);
         const { gateway } = (await again.summary()).services;
         const up = seconds();
@@ -54,7 +54,7 @@ describe.skipIf(process.platform === 'win32')('the demo after kill -9 in the mid
 /** Sends photos until one was killed while its pixels were looked at; gives its id. */
 async function killedInTheMiddle(demo: Demo, args: readonly string[], postgresToo: boolean): Promise<string> {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    const running = demo.start('--json', ...args);
+    const running = demo.start('--json', '--no-kill', ...args);
     const { gateway } = (await running.summary()).services;
     const id = await send(gateway);
     await settled(
@@ -64,7 +64,7 @@ async function killedInTheMiddle(demo: Demo, args: readonly string[], postgresTo
     );
     await running.killAll();
     const unfinished = await rowsOf(
-      databaseOf(demo, 'image_analysis'),
+      demo.databaseUrl('image_analysis'),
       `select 1 from aura.task where key = '${id}'`,
     );
     if (unfinished.length === 1) {
@@ -105,8 +105,8 @@ function analysisDone(gateway: string, id: string): Promise<AnalysisView> {
  * gateway and parked.
  */
 async function takenEffect(demo: Demo, id: string): Promise<Record<string, number>> {
-  const analysis = databaseOf(demo, 'image_analysis');
-  const gateway = databaseOf(demo, 'gateway');
+  const analysis = demo.databaseUrl('image_analysis');
+  const gateway = demo.databaseUrl('gateway');
   const events = await rowsOf<{ event_id: string }>(
     analysis,
     `select event_id from aura.outbox where key = '${id}' and type like '%.PhotoAnalysed'`,
@@ -123,8 +123,4 @@ async function takenEffect(demo: Demo, id: string): Promise<Record<string, numbe
 async function count(url: string, from: string): Promise<number> {
   const [row] = await rowsOf<{ count: number }>(url, `select count(*)::int from ${from}`);
   return row?.count ?? -1;
-}
-
-function databaseOf(demo: Demo, name: string): string {
-  return Object.assign(new URL(demo.postgres?.url ?? ''), { pathname: `/${name}` }).href;
 }

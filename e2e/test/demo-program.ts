@@ -37,6 +37,11 @@ export class Demo {
     return postgresStatus({ dir: join(this.dir, 'postgres') });
   }
 
+  /** Of a service's database, while Postgres runs. */
+  databaseUrl(name: string): string {
+    return Object.assign(new URL(this.postgres?.url ?? ''), { pathname: `/${name}` }).href;
+  }
+
   /** Throws the data away, whatever runs on it. */
   async dispose(): Promise<void> {
     await stopPostgres({ dir: join(this.dir, 'postgres'), remove: true });
@@ -68,10 +73,10 @@ export class RunningDemo {
     }));
   }
 
-  /** The line of `--json`: everything has been started and the photo is through. */
+  /** The line of `--json`: everything has been started, the photo is through and the outfits are bought. */
   async summary(): Promise<Summary> {
     const line = await settled(
-      'the demo has sent its photo',
+      'the demo has done what it shows',
       () => {
         if (this.#child.exitCode !== null) throw new Error(`it ended: ${this.#stderr}`);
         return /^\{.*\}\n/m.exec(this.#stdout)?.[0];
@@ -109,7 +114,36 @@ export class RunningDemo {
 export interface Summary {
   readonly ok: boolean;
   readonly analysis: AnalysisView;
-  readonly services: { readonly gateway: string; readonly 'image-analysis': string };
+  readonly purchases: readonly PurchaseSummary[];
+  readonly services: Readonly<
+    Record<'gateway' | 'image-analysis' | 'inventory' | 'payments' | 'delivery' | 'checkout', string>
+  >;
+}
+
+/** One purchase: what became of it, and how it was seen to move. */
+export interface PurchaseSummary {
+  readonly name: 'bought' | 'declined' | 'killed';
+  readonly ok: boolean;
+  readonly id: string;
+  readonly state: string;
+  readonly settled: boolean;
+  readonly decidedAt: string;
+  readonly totalCents: number;
+  readonly why: { readonly branch: string } | null;
+  readonly lines: readonly { readonly sku: string; readonly quantity: number; readonly priceCents: number }[];
+  readonly steps: readonly { readonly what: string; readonly state: string; readonly ms: number }[];
+  readonly again: { readonly status: number; readonly id: string };
+  readonly books: {
+    readonly stock: readonly { readonly before: number; readonly after: number; readonly quantity: number }[];
+    readonly delivery: string | null;
+    readonly payment: string | null;
+  };
+  readonly kill?: {
+    readonly pid: number;
+    readonly killedMs: number;
+    readonly decidedMs: number;
+    readonly backMs: number;
+  };
 }
 
 export interface AnalysisView {

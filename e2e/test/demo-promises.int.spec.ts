@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Demo, type AnalysisView, type Ended, type Summary } from './demo-program.js';
+import { Demo, type AnalysisView, type Ended, type PurchaseSummary, type Summary } from './demo-program.js';
 
 let demo: Demo;
 let first: Ended;
@@ -26,6 +26,42 @@ describe.skipIf(process.platform === 'win32')('the demo', { timeout: 180_000 }, 
     const { ok, analysis } = JSON.parse(first.stdout) as Summary;
     expect(ok).toBe(true);
     expect(analysis.steps.map(({ name }) => name)).toEqual(['received', 'analysing', 'done']);
+  });
+
+  it('buys an outfit of things that were there, once, however often it is asked for', () => {
+    const { state, settled, lines, totalCents, books, again, id } = purchaseOf(first, 'bought');
+    expect({ state, settled }).toEqual({ state: 'bought', settled: true });
+    expect(lines.length).toBeGreaterThanOrEqual(2);
+    expect(lines.reduce((sum, { priceCents }) => sum + priceCents, 0)).toBe(totalCents);
+    expect(again).toMatchObject({ status: 201, id });
+    for (const { before, after, quantity } of books.stock) expect(after).toBe(before - quantity);
+    expect(books).toMatchObject({
+      delivery: 'booked',
+      payment: expect.stringMatching(/^c(aptur|ollect)ed$/) as string,
+    });
+  });
+
+  it('shows that a declined card leaves nothing: stock, slot and money are as they were', () => {
+    const { state, settled, why, books, again, id } = purchaseOf(first, 'declined');
+    expect({ state, settled, why }).toMatchObject({
+      state: 'refused',
+      settled: true,
+      why: { branch: 'payment' },
+    });
+    expect(again).toMatchObject({ status: 409, id });
+    for (const { before, after } of books.stock) expect(after).toBe(before);
+    expect(['released', null]).toContain(books.delivery);
+    expect(books.payment).toBeNull();
+  });
+
+  it('shows its outfits to a person, and leaves out the kill with --no-kill', async () => {
+    const { code, stdout } = await demo.run('--once', '--no-kill');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/payment +payments +prepared +held: \d+\.\d\d EUR authorised/);
+    expect(stdout).toMatch(/payment +payments +refused /);
+    expect(stdout).toMatch(/purchase +checkout +settled /);
+    expect(stdout).toMatch(/total .* \d+\.\d\d EUR/);
+    expect(stdout).not.toContain('kill -9');
   });
 
   it('says with the gateway’s words why a text file is no photo, and ends with 1', async () => {
@@ -60,14 +96,14 @@ describe.skipIf(process.platform === 'win32')('the demo', { timeout: 180_000 }, 
   it.each([{ args: [] }, { args: ['--processes'] }])(
     'keeps what was there, and leaves nothing running after Ctrl-C ($args)',
     async ({ args }) => {
-      const running = demo.start('--json', ...args);
+      const running = demo.start('--json', '--no-kill', ...args);
       const { services } = await running.summary();
       const { id } = (JSON.parse(first.stdout) as Summary).analysis;
       const response = await fetch(`${services.gateway}/analyses/${id}`);
       expect(((await response.json()) as AnalysisView).state).toBe('done');
 
       const family = running.descendants();
-      expect(family.length).toBeGreaterThanOrEqual(args.length * 2);
+      expect(family.length).toBeGreaterThanOrEqual(args.length > 0 ? 6 : 1);
       expect((await running.interrupt()).code).toBe(0);
       expect(family.filter(isAlive)).toEqual([]);
       expect(demo.postgres?.running).toBe(false);
@@ -75,7 +111,7 @@ describe.skipIf(process.platform === 'win32')('the demo', { timeout: 180_000 }, 
   );
 
   it('takes its services with it when it is killed', async () => {
-    const running = demo.start('--json', '--processes');
+    const running = demo.start('--json', '--no-kill', '--processes');
     await running.summary();
     const family = running.descendants();
     await running.kill();
@@ -83,6 +119,11 @@ describe.skipIf(process.platform === 'win32')('the demo', { timeout: 180_000 }, 
     await expect.poll(() => family.filter(isAlive), { timeout: 60_000 }).toEqual([]);
   });
 });
+
+function purchaseOf({ stdout }: Ended, name: PurchaseSummary['name']): PurchaseSummary {
+  const { purchases } = JSON.parse(stdout) as Summary;
+  return purchases.find((each) => each.name === name) ?? expect.fail(`no purchase is ${name} in ${stdout}`);
+}
 
 function listening(): Promise<Server> {
   const server = createServer((_request, response) => response.end('somebody else'));

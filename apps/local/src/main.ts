@@ -5,7 +5,9 @@ import { Problem } from '@aura/tools/postgres';
 import pc from 'picocolors';
 import { readOptions, type DemoOptions } from './options.js';
 import { sendPhoto, type PhotoRun } from './photo-run.js';
-import { closingText, showParts, stepLine, summary, type Part } from './screen.js';
+import { Purchases, type PurchaseRun } from './purchases.js';
+import { purchaseLine, purchaseWords, traceLink } from './receipt.js';
+import { closingText, isOk, showParts, stepLine, summary, type DemoRun, type Part } from './screen.js';
 import { Stack } from './stack.js';
 
 /** How long after a clean stop the process may linger (ms). */
@@ -23,14 +25,14 @@ async function demo(options: DemoOptions, signal: AbortSignal): Promise<number> 
   const started = performance.now();
   const stack = new Stack(options, signal);
   try {
-    const run = await photoThrough(stack, options, signal);
+    const run = await everything(stack, options, signal);
     process.stdout.write(
       options.json
         ? `${JSON.stringify(summary(stack, options, run))}\n`
         : closingText(stack, options, run, performance.now() - started),
     );
     if (!options.once) await aborted(signal);
-    return run.analysis.state === 'done' ? 0 : 1;
+    return isOk(run) ? 0 : 1;
   } catch (error) {
     if (signal.aborted) return 0;
     const sentence = sentenceOf(error, stack);
@@ -43,7 +45,15 @@ async function demo(options: DemoOptions, signal: AbortSignal): Promise<number> 
   }
 }
 
-/** Starts everything and sends the photo, showing each part. */
+/** Starts all services, sends the photo and buys the outfits, showing each part. */
+async function everything(stack: Stack, options: DemoOptions, signal: AbortSignal): Promise<DemoRun> {
+  const photo = await photoThrough(stack, options, signal);
+  const purchases = await outfitsBought(stack, options, photo, signal);
+  const links = purchases.map(async ({ name, traceId }) => [name, await traceLink(traceId)] as const);
+  const known = (await Promise.all(links)).flatMap(([name, link]) => (link ? [[name, link] as const] : []));
+  return { photo, purchases, traces: Object.fromEntries(known) };
+}
+
 async function photoThrough(stack: Stack, options: DemoOptions, signal: AbortSignal): Promise<PhotoRun> {
   let run: PhotoRun | undefined;
   const photo: Part = {
@@ -69,6 +79,39 @@ async function photoThrough(stack: Stack, options: DemoOptions, signal: AbortSig
   );
   if (!run) throw new Error('the photo was not sent');
   return run;
+}
+
+/** One that is bought, one whose card is declined and, unless left out, one in which payments is killed. */
+async function outfitsBought(
+  stack: Stack,
+  { json, kill }: DemoOptions,
+  { analysis }: PhotoRun,
+  signal: AbortSignal,
+): Promise<PurchaseRun[]> {
+  const runs: PurchaseRun[] = [];
+  const shop: Part = {
+    title: 'inventory, payments, delivery, checkout',
+    run: (show) => stack.startShop((name, words) => show(`${pc.bold(name.padEnd(15))} ${words}`)),
+  };
+  const part = (title: string, name: PurchaseRun['name']): Part => ({
+    title,
+    run: async (show) => {
+      const purchases = new Purchases(stack, analysis.result, signal);
+      const run = await purchases[name]((step) => show(purchaseLine(step)));
+      runs.push(run);
+      return purchaseWords(run);
+    },
+  });
+  await showParts(
+    [
+      shop,
+      part('an outfit that goes with it', 'bought'),
+      part('an outfit whose card is declined', 'declined'),
+      ...(kill ? [part('an outfit while payments is killed', 'killed')] : []),
+    ],
+    json,
+  );
+  return runs;
 }
 
 /**

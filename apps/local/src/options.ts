@@ -9,6 +9,8 @@ export interface DemoOptions {
   readonly photo: string;
   readonly kafka: boolean;
   readonly processes: boolean;
+  /** Whether payments is killed in the middle of a purchase. */
+  readonly kill: boolean;
   /** Of the gateway; undefined: the usual one, or a free one where it is taken. */
   readonly port: number | undefined;
   /** Where data and logs are kept. */
@@ -27,12 +29,16 @@ const DEFAULT_PHOTO = resolve(CLONE, 'photos/d04-blue-denim-shirt.jpg');
  */
 export function readOptions(argv: readonly string[]): DemoOptions {
   const command = new Command('npm run demo --')
-    .description('Sends a photo through outbox, log and inbox of two services and shows what came of it.')
+    .description(
+      'Sends a photo through outbox, log and inbox of two services, then buys outfits over four others, ' +
+        'and shows what came of it.',
+    )
     .option('--once', 'end after the run, with exit code 0', false)
     .option('--json', 'print one JSON line instead of progress', false)
     .option('--photo <file>', 'analyse this JPEG, PNG or WebP', existingFile, DEFAULT_PHOTO)
     .option('--kafka', 'use a real Kafka and schema registry instead of the log in Postgres', false)
     .option('--processes', 'run every service in a process of its own', false)
+    .option('--no-kill', 'leave out the purchase in which payments is killed and comes back')
     .option('--port <number>', 'port of the gateway (default: 8420, or a free one)', portNumber)
     .option(
       '--dir <folder>',

@@ -4,7 +4,23 @@ import { Listr } from 'listr2';
 import pc from 'picocolors';
 import type { DemoOptions } from './options.js';
 import type { PhotoRun, Step } from './photo-run.js';
+import type { PurchaseRun } from './purchases.js';
+import { receiptText } from './receipt.js';
 import type { Stack } from './stack.js';
+import { milliseconds } from './words.js';
+
+/** What came of everything that the demo did. */
+export interface DemoRun {
+  readonly photo: PhotoRun;
+  readonly purchases: readonly PurchaseRun[];
+  /** Where the traces of the purchases are, by name; empty without a Jaeger. */
+  readonly traces: Readonly<Record<string, string>>;
+}
+
+/** Whether all of it is as it should be. */
+export function isOk({ photo, purchases }: DemoRun): boolean {
+  return photo.analysis.state === 'done' && purchases.every(({ ok }) => ok);
+}
 
 /** One part of the demo, with the words that a person sees while it is under way. */
 export interface Part {
@@ -45,13 +61,17 @@ export function stepLine({ name, service, ms }: Step): string {
 }
 
 /** What a person reads when all parts have run. */
-export function closingText(stack: Stack, options: DemoOptions, run: PhotoRun, startedMs: number): string {
+export function closingText(stack: Stack, options: DemoOptions, run: DemoRun, startedMs: number): string {
   const gatewayUrl = stack.urlOf('gateway');
+  const bought = run.purchases.find(({ name }) => name === 'bought');
   return [
     '',
-    resultText(options, run),
+    resultText(options, run.photo),
+    ...(bought ? ['', receiptText(bought)] : []),
     '',
-    `the answer  ${gatewayUrl}/analyses/${run.analysis.id}`,
+    `the answer  ${gatewayUrl}/analyses/${run.photo.analysis.id}`,
+    ...run.purchases.map(({ name, purchase }) => `${name.padEnd(11)} ${gatewayUrl}/purchases/${purchase.id}`),
+    ...Object.entries(run.traces).map(([name, link]) => `trace       ${link}  ${pc.dim(`(${name})`)}`),
     `the API     ${gatewayUrl}/docs  ${pc.dim('(try POST /photos there)')}`,
     `health      ${gatewayUrl}/health/ready`,
     `logs        ${stack.logFolder}`,
@@ -65,15 +85,21 @@ export function closingText(stack: Stack, options: DemoOptions, run: PhotoRun, s
 }
 
 /** The one line for scripts. */
-export function summary(stack: Stack, options: DemoOptions, { analysis, steps, totalMs }: PhotoRun): object {
+export function summary(stack: Stack, options: DemoOptions, run: DemoRun): object {
+  const { analysis, steps, totalMs } = run.photo;
   return {
-    ok: analysis.state === 'done',
+    ok: isOk(run),
     photo: options.photo,
     log: options.kafka ? 'kafka' : 'postgres',
     processes: options.processes,
     totalMs,
     steps: steps.map(({ name, service, ms }) => ({ name, service, ms })),
     analysis,
+    purchases: run.purchases.map(({ purchase, ...how }) => ({
+      ...how,
+      ...purchase,
+      trace: run.traces[how.name],
+    })),
     services: stack.urls(),
   };
 }
@@ -120,10 +146,6 @@ function swatch(hex: string): string {
   if (!pc.isColorSupported) return '';
   const [r, g, b] = [1, 3, 5].map((at) => Number.parseInt(hex.slice(at, at + 2), 16));
   return `\u001B[48;2;${r};${g};${b}m    \u001B[0m `;
-}
-
-function milliseconds(ms: number): string {
-  return ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`;
 }
 
 function percent(share: number): string {

@@ -3,8 +3,10 @@ import { ensureDatabase, startPostgres } from '@aura/tools/postgres';
 import { startKafka } from '@aura/tools/kafka';
 import type { DemoOptions } from './options.js';
 
-export type ServiceName = 'gateway' | 'image-analysis';
-const SERVICES: readonly ServiceName[] = ['gateway', 'image-analysis'];
+/** Those of a purchase, in the order in which they are needed. */
+export const SHOP_SERVICES = ['inventory', 'payments', 'delivery', 'checkout'] as const;
+const SERVICES = ['gateway', 'image-analysis', ...SHOP_SERVICES] as const;
+export type ServiceName = (typeof SERVICES)[number];
 
 interface StartedServer {
   /** How it went, and where it is. */

@@ -2,10 +2,14 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
+import { checkout } from '@aura/checkout';
+import { delivery } from '@aura/delivery';
 import { gateway } from '@aura/gateway';
 import { imageAnalysis } from '@aura/image-analysis';
+import { inventory } from '@aura/inventory';
+import { payments } from '@aura/payments';
 import { TerminalError, TransientError } from '@aura/platform';
-import { createLogger, startService, type RunningService } from '@aura/service';
+import { createLogger, startService, type ServiceDefinition } from '@aura/service';
 import { CLONE } from './options.js';
 import type { ServiceName } from './servers.js';
 
@@ -15,6 +19,8 @@ export interface StartedService {
   /** Why it can't become ready any more; undefined while it lives. */
   gone(): string | undefined;
   stop(): Promise<void>;
+  /** `kill -9`, and its process id; only where it has a process of its own. */
+  kill?(): Promise<number>;
 }
 
 /** How services are started: all in this process, or each in one of its own. */
@@ -22,16 +28,23 @@ export interface Starter {
   start(name: ServiceName, port: number, settings: Readonly<Record<string, string>>): Promise<StartedService>;
 }
 
+const DEFINITIONS: Readonly<Record<ServiceName, unknown>> = {
+  gateway,
+  'image-analysis': imageAnalysis,
+  inventory,
+  payments,
+  delivery,
+  checkout,
+};
+
 /** All in this process: the quickest way up. Their logs go to files, one per service. */
 export function inThisProcess(logFolder: string): Starter {
   return {
     async start(name, port, environment) {
       const logger = createLogger({ name, level: 'info', destination: resolve(logFolder, `${name}.log`) });
-      const options = { environment, logger, port, telemetry: name === 'gateway' };
-      const running: RunningService =
-        name === 'gateway'
-          ? await startService({ ...gateway, ...options })
-          : await startService({ ...imageAnalysis, ...options });
+      const definition = DEFINITIONS[name] as ServiceDefinition;
+      const telemetry = name === 'gateway';
+      const running = await startService({ ...definition, environment, logger, port, telemetry });
       return { name, url: running.url, gone: () => undefined, stop: () => running.stop() };
     },
   };
@@ -39,8 +52,11 @@ export function inThisProcess(logFolder: string): Starter {
 
 const WITH_PARENT = new URL('./with-parent.js', import.meta.url).href;
 
-/** Each in a process of its own, as they would run anywhere else. */
-export function inProcesses(logFolder: string): Starter {
+/**
+ * Each in a process of its own, as they would run anywhere else. `environment`: what they get besides their
+ * settings.
+ */
+export function inProcesses(logFolder: string, environment: NodeJS.ProcessEnv): Starter {
   return {
     async start(name, port, settings) {
       mkdirSync(logFolder, { recursive: true });
@@ -51,7 +67,7 @@ export function inProcesses(logFolder: string): Starter {
         ['--enable-source-maps', '--import', '@aura/service/register', '--import', WITH_PARENT, main],
         {
           cwd: resolve(CLONE, 'apps', name),
-          env: { ...process.env, ...settings, AURA_HTTP_PORT: String(port) },
+          env: { ...environment, ...settings, AURA_HTTP_PORT: String(port) },
           stdio: ['ignore', log, log, 'ipc'],
           // Ctrl-C reaches the whole group of a terminal: the demo stops its services itself, in order.
           detached: process.platform !== 'win32',
@@ -61,18 +77,27 @@ export function inProcesses(logFolder: string): Starter {
       return {
         name,
         url: `http://127.0.0.1:${port}`,
-        gone: () => (child.exitCode === null ? undefined : `it ended with exit code ${child.exitCode}`),
-        stop: () => ended(child),
+        gone: () => endOf(child),
+        stop: () => ended(child, 'SIGTERM'),
+        kill: async () => {
+          await ended(child, 'SIGKILL');
+          return child.pid ?? 0;
+        },
       };
     },
   };
 }
 
-function ended(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+function endOf({ exitCode, signalCode }: ChildProcess): string | undefined {
+  if (signalCode !== null) return `it was ended by ${signalCode}`;
+  return exitCode === null ? undefined : `it ended with exit code ${exitCode}`;
+}
+
+function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (endOf(child) !== undefined) return Promise.resolve();
   return new Promise((done) => {
     child.once('exit', () => done());
-    child.kill('SIGTERM');
+    child.kill(signal);
   });
 }
 

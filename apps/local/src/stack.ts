@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { TerminalError } from '@aura/platform';
+import { InvariantError, TerminalError } from '@aura/platform';
+import { givenJaeger } from '@aura/tools/jaeger';
 import type { DemoOptions } from './options.js';
-import { kafka, postgres, type ServiceName, type StartedPostgres } from './servers.js';
+import { kafka, postgres, SHOP_SERVICES, type ServiceName, type StartedPostgres } from './servers.js';
 import { ServicesFile } from './services-file.js';
 import {
   freePort,
@@ -24,7 +25,10 @@ const USUAL_PORT = 8_420;
 export class Stack {
   readonly #stops: (() => Promise<void>)[] = [];
   readonly #services = new Map<ServiceName, StartedService>();
+  readonly #ports = new Map<ServiceName, number>();
   readonly #starter: Starter;
+  /** Always a process of its own: one purchase shows what becomes of it when it is killed. */
+  readonly #paymentsStarter: Starter;
   readonly #file: ServicesFile;
   /** Where the data is, in words. */
   readonly places: string[] = [];
@@ -38,7 +42,9 @@ export class Stack {
   ) {
     this.logFolder = resolve(options.dir, 'logs');
     this.#file = new ServicesFile(options.dir, secretFile(options.dir));
-    this.#starter = options.processes ? inProcesses(this.logFolder) : inThisProcess(this.logFolder);
+    const { logFolder } = this;
+    this.#paymentsStarter = inProcesses(logFolder, options.processes ? process.env : withoutSettings());
+    this.#starter = options.processes ? this.#paymentsStarter : inThisProcess(logFolder);
   }
 
   async startPostgres(): Promise<string> {
@@ -58,14 +64,36 @@ export class Stack {
     return server.words;
   }
 
+  /** Also again, after `stopService` or `killService`: at the same address, with the same database. */
   async startService(name: ServiceName): Promise<string> {
-    const port = await (name === 'gateway' ? this.#gatewayPort() : freePort());
-    const service = await this.#starter.start(name, port, this.#settingsOf(name));
-    this.#stops.unshift(() => service.stop());
+    const port = await this.#portOf(name);
+    const settings = await this.#settingsOf(name);
+    const starter = name === 'payments' ? this.#paymentsStarter : this.#starter;
+    const service = await starter.start(name, port, settings);
+    if (!this.#services.has(name)) this.#stops.unshift(() => this.stopService(name));
     this.#services.set(name, service);
     this.#file.write(this.urls());
     await whenReady(service, this.signal);
     return `ready at ${service.url}`;
+  }
+
+  /** The four services of a purchase, all at the same time; `show` is told as each is there. */
+  async startShop(show: (name: ServiceName, words: string) => void): Promise<string> {
+    const starts = SHOP_SERVICES.map(async (name) => show(name, await this.startService(name)));
+    // Each is waited for, so that `stop` knows all that was started.
+    for (const start of await Promise.allSettled(starts)) if (start.status === 'rejected') throw start.reason;
+    return 'ready, each with a database of its own';
+  }
+
+  async stopService(name: ServiceName): Promise<void> {
+    await this.#services.get(name)?.stop();
+  }
+
+  /** `kill -9`; gives the id of the process. */
+  async killService(name: 'payments'): Promise<number> {
+    const service = this.#services.get(name);
+    if (!service?.kill) throw new InvariantError(`${name} has no process of its own that could be killed`);
+    return service.kill();
   }
 
   urlOf(name: ServiceName): string {
@@ -81,6 +109,17 @@ export class Stack {
     for (const stop of this.#stops.splice(0)) await stop();
   }
 
+  /** Chosen before it is used: the gateway is told where services will be that start after it. */
+  async #portOf(name: ServiceName): Promise<number> {
+    for (;;) {
+      const known = this.#ports.get(name);
+      if (known !== undefined) return known;
+      const port = await (name === 'gateway' ? this.#gatewayPort() : freePort());
+      // The system may give the port of one that does not listen yet; and others choose meanwhile.
+      if (!this.#ports.has(name) && ![...this.#ports.values()].includes(port)) this.#ports.set(name, port);
+    }
+  }
+
   async #gatewayPort(): Promise<number> {
     const { port } = this.options;
     const free = await freePort(port ?? USUAL_PORT);
@@ -88,17 +127,44 @@ export class Stack {
     throw new TerminalError(`port ${port} of 127.0.0.1 is taken: give --port another one, or leave it out`);
   }
 
-  #settingsOf(name: ServiceName): Record<string, string> {
-    const traces = process.env['AURA_OTLP_ENDPOINT'];
+  async #settingsOf(name: ServiceName): Promise<Record<string, string>> {
+    const traces = process.env['AURA_OTLP_ENDPOINT'] ?? givenJaeger()?.otlpEndpoint;
     return {
       ...this.#logSettings,
       AURA_DATABASE_URL: this.#postgres?.databases[name] ?? '',
       AURA_CREATE_TOPICS: 'true',
       AURA_SERVICE_TOKEN_SECRET: tokenSecret(this.options.dir),
       ...(traces ? { AURA_OTLP_ENDPOINT: traces } : {}),
-      ...(name === 'image-analysis' ? { AURA_GATEWAY_URL: this.urlOf('gateway') } : {}),
+      ...(await this.#ownSettings(name)),
     };
   }
+
+  /** What only this service is told. */
+  async #ownSettings(name: ServiceName): Promise<Record<string, string>> {
+    if (name === 'image-analysis') return { AURA_GATEWAY_URL: await this.#addressOf('gateway') };
+    if (name === 'checkout')
+      return {
+        AURA_INVENTORY_URL: await this.#addressOf('inventory'),
+        // Answers at once, so that the purchase can be watched from its beginning.
+        AURA_PURCHASE_WAIT_MS: '0',
+        // Longer than a killed service's session: what it left behind is free again after that.
+        AURA_PURCHASE_PREPARE_MS: '60000',
+      };
+    if (name !== 'gateway') return {};
+    const addresses: Record<string, string> = {};
+    for (const owner of SHOP_SERVICES)
+      addresses[`AURA_${owner.toUpperCase()}_URL`] = await this.#addressOf(owner);
+    return addresses;
+  }
+
+  async #addressOf(name: ServiceName): Promise<string> {
+    return `http://127.0.0.1:${await this.#portOf(name)}`;
+  }
+}
+
+/** The environment without a shell's own `AURA_` settings: they are meant for other services. */
+function withoutSettings(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('AURA_')));
 }
 
 /** Made once per folder, readable by its owner only: the services of one demo trust each other by it. */
