@@ -39,7 +39,7 @@ export function stopJaeger(options: { readonly dir: string }): Promise<boolean>;
 
 /**
  * One of a test run's own, on free ports, in a temporary folder that `stop` removes. Where it was not built
- * yet, it is built only with `AURA_REQUIRE_JAEGER` or `CI` set: a person's first `npm test` should not wait
+ * yet, it is built only with `AURA_REQUIRE_JAEGER` set: a person's first `npm test` should not wait
  * for that. Rejects with a `Problem` otherwise.
  */
 export function startTestJaeger(options?: {

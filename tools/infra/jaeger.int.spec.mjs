@@ -6,7 +6,7 @@ import { answers } from './daemons.mjs';
 import { jaegerDown, jaegerState, jaegerUp } from './jaeger-choice.mjs';
 import { answersAsJaeger, jaegerStatus, startJaeger, startTestJaeger, stopJaeger } from './jaeger.mjs';
 
-/** Building it, where CI asks for that. */
+/** Building it, where AURA_REQUIRE_JAEGER asks for that. */
 const BUILD_MS = 45 * 60_000;
 
 let jaeger;

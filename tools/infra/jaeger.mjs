@@ -62,8 +62,7 @@ export function stopJaeger({ dir }) {
 
 /** See jaeger.d.mts. */
 export async function startTestJaeger({ signal } = {}) {
-  const { AURA_REQUIRE_JAEGER: required, CI } = process.env;
-  const build = Boolean(required || CI);
+  const build = Boolean(process.env['AURA_REQUIRE_JAEGER']);
   const dir = await testFolder(TEST_PREFIX, (left) => endOf(left, 'SIGKILL'));
   const remove = () => rmSync(dir, { recursive: true, force: true });
   try {
