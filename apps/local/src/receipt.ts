@@ -39,6 +39,9 @@ export function receiptText({ purchase, books }: PurchaseRun): string {
   return `${pc.bold('receipt')} ${id}\n${table.toString()}`;
 }
 
+/** What a Jaeger that was built without its pages shows in their place. */
+const NO_PAGES = /placeholder for the Jaeger UI/;
+
 /**
  * Where a trace can be read, by `JAEGER_URL`; undefined without it. A Jaeger without pages gives it as JSON.
  */
@@ -48,9 +51,7 @@ export async function traceLink(traceId: string | undefined): Promise<string | u
   const page = `${url}/trace/${traceId}`;
   try {
     const response = await fetch(page, { signal: AbortSignal.timeout(1_000) });
-    await response.body?.cancel();
-    const hasPages = response.headers.get('content-type')?.startsWith('text/html') === true;
-    return response.ok && hasPages ? page : `${url}/api/traces/${traceId}`;
+    return NO_PAGES.test(await response.text()) ? `${url}/api/traces/${traceId}` : page;
   } catch {
     return page; // it does not answer now; when it does, it is there
   }
