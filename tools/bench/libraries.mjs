@@ -10,7 +10,7 @@ const load = (lib) => import(pathToFileURL(join(CLONE, 'libs', lib, 'dist/index.
 
 const LIBS = ['contracts', 'event-log', 'eventing', 'saga', 'platform'];
 
-/** Contracts, event log, eventing, sagas and platform as one object. Rejects with a `Problem` where not built. */
+/** All of them as one object. Rejects with a `Problem` where they are not built. */
 export async function libraries() {
   try {
     const parts = await Promise.all(LIBS.map(load));

@@ -70,7 +70,7 @@ await eventing.run(sagas.tasks());
 await eventing.consume(new libs.Handlers(sagas.handlers()));
 sagas.start();
 
-/** One saga, from its start to its decision; gives how long that took (ms), or undefined where it is wrong. */
+/** One saga, from its start to its decision: how long that took (ms), or undefined where it is wrong. */
 async function buy(n, fails) {
   const begunMs = performance.now();
   const input = { answer: fails ? 'no' : 'yes', reference: `order-${n}` };

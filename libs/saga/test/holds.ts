@@ -14,8 +14,8 @@ const END = statement(
 );
 
 /**
- * Holds whatever is wanted, but refuses what is called `none`. Its table's key and states make it fail where a
- * phase takes effect twice.
+ * Holds whatever is wanted, but refuses what is called `none`. Its table's key and states make it fail where
+ * a phase takes effect twice.
  */
 export function holding(): Participant<Wanted> {
   const end = async ({ sagaId, branch }: Ask, state: string, work: Parameters<Participant['commit']>[1]) => {

@@ -141,7 +141,9 @@ it('H43: a handler’s error arrives whole: class, SQLSTATE and stack', async ()
 });
 
 it('the handler is called by its class and method, for people', () => {
-  expect(handlers.of('spec.Counted', 'spec.events').map(({ name }) => name)).toEqual(['CountedHandler.counted']);
+  expect(handlers.of('spec.Counted', 'spec.events').map(({ name }) => name)).toEqual([
+    'CountedHandler.counted',
+  ]);
   expect(handlers.topics()).toEqual(['spec.events']);
 });
 

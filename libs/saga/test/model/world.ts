@@ -58,7 +58,8 @@ export function keyOf(world: World): string {
   for (const [i, row] of rows.entries()) {
     const { prepared, committed, cancelled } = effects[i] as Effects;
     parts.push(
-      `${row?.state} ${row?.code} ${prepared}${committed}${cancelled} ${aside[i]} ${(heard[i] as number) - least}`,
+      `${row?.state} ${row?.code} ${prepared}${committed}${cancelled}`,
+      `${aside[i]} ${(heard[i] as number) - least}`,
     );
     parts.push(keyOfLog(answers[i] as readonly number[], read[i] as number, repeats, again));
   }

@@ -27,8 +27,8 @@ export interface EventsModuleOptions {
 
 /**
  * The event path of a service by its configuration: the log and the registry that `logKind` names, closed
- * with the producers; readiness checks `log`, `registry`, `topics`, `relay`, `consumer` and `sagas`; the admin API
- * that operators use.
+ * with the producers; readiness checks `log`, `registry`, `topics`, `relay`, `consumer` and `sagas`; the
+ * admin API that operators use.
  */
 export function eventsModule({
   publishes,
