@@ -112,11 +112,12 @@ describe('a saga that may have been purged', () => {
 });
 
 it('what has ended has nothing to be done', () => {
-  const ended = given(purchase, [
+  const events: SagaEvent[] = [
     { type: 'cancel', code: 'cancelled', text: 'why' },
     { type: 'branch-cancelled', branch: 'stock', ran: false },
     { type: 'branch-cancelled', branch: 'money', ran: false },
-  ]).state;
+  ];
+  const ended = given(purchase, events).state;
   expect(possibleActions(ended, 0)).toEqual([]);
   expect(refusalOf(ended, { name: 'retry' }, 0)).toBe('it has ended: ABORTED. Nothing is to be done');
 });

@@ -79,7 +79,7 @@ export class SagaOperations {
   async act(id: string, action: SagaAction, change: Change): Promise<SagaView> {
     const { service, coordinator, units, pool, clock } = this.options;
     const { reason, by, dryRun } = change;
-    const then = eventOf(action, reason);
+    const wants = eventOf(action, reason);
     const planned = await units.run(
       async (work): Promise<SagaState> => {
         const at = work.now.getTime();
@@ -87,8 +87,8 @@ export class SagaOperations {
         if (!saga) throw new NoSuchSagaError(`there is no saga ${id} in ${service}`);
         const refusal = refusalOf(saga.state, action, at);
         if (refusal) throw new ConflictError(`saga ${id}: no ${action.name}, because ${refusal}`);
-        if (dryRun) return evolve(saga.state, decide(saga.state, then, at), at);
-        const event = { type: 'operator', action: action.name, by, reason, then } as const;
+        if (dryRun) return evolve(saga.state, decide(saga.state, wants, at), at);
+        const event = { type: 'operator', action: action.name, by, reason, wants } as const;
         await coordinator.step([saga], [{ sagaId: id, event }], work);
         await noteOperationIn(work, `sagas ${action.name}`, { saga: id, ...action }, change);
         return saga.state;

@@ -145,6 +145,8 @@ describe.each(['postgres', 'kafka'] as const)('over the %s log', (kind) => {
     await expect(shop.sagas.cancel(id, { code: 'x', text: 'x' })).rejects.toThrow('sagas wait until');
     await expect(shop.sagas.operations.act(id, { name: 'abort' }, BY_TEST)).rejects.toThrow('sagas wait');
     await expect(shop.sagas.runTimersOnce()).rejects.toThrow('sagas wait until');
+    const { relay } = shop.eventing.operations;
+    await expect(relay.mend('database-went-back', BY_TEST)).rejects.toThrow('never');
     await resume(shop);
     const error = () => shop.eventing.status().consumer?.lastError?.message ?? '';
     await settled('votes wait', () => error().includes('sagas wait until'));

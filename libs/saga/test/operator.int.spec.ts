@@ -8,6 +8,8 @@ import { SagaSystem, type SagaService } from './saga-services.js';
 
 const BY_TEST = { reason: 'a test of operators', by: 'anna', dryRun: false };
 
+const participates = (type: unknown) => [{ type: type as never, participant: holding as never }];
+
 let system: SagaSystem;
 let shop: SagaService;
 let participants: SagaService[];
@@ -27,7 +29,6 @@ beforeAll(async () => {
     .decided(async () => {
       if (failing) throw new Error('the row is locked by somebody');
     });
-  const participates = (type: unknown) => [{ type: type as never, participant: holding as never }];
   participants = [
     await system.service({ name: 'stock', participates: participates(stock), sql: HOLDS }),
     await system.service({ name: 'money', participates: participates(money), sql: HOLDS }),

@@ -30,7 +30,7 @@ export async function purchase(system: SagaSystem, shopIs: Partial<ServiceSpec> 
     [stock, money, slot].map((type) =>
       system.service({
         name: type.service.replace(/_[0-9a-f]+$/, ''),
-        participates: [{ type: type as never, participant: holding as never }],
+        participates: [{ type, participant: holding }],
         sql: HOLDS,
       }),
     ),

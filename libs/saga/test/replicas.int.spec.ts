@@ -21,8 +21,8 @@ afterEach(async () => {
 /** One more replica of the shop. */
 const replica = (...coordinates: readonly Saga<Order>[]): Promise<SagaService> =>
   system.service({ name: 'shop', coordinates: coordinates as readonly Saga<never>[], database });
-const begin = (on: SagaService, saga: Saga<Order>, order = ORDER) =>
-  on.eventing.units.run((work) => on.sagas.begin(work, saga, order));
+const begin = (on: SagaService, definition: Saga<Order>) =>
+  on.eventing.units.run((work) => on.sagas.begin(work, definition, ORDER));
 const phaseOn = async (on: SagaService, id: string) => (await on.sagas.find(id))?.phase;
 
 /** Every query of this name that the service has sent. */
@@ -82,7 +82,8 @@ describe('versions', () => {
     const newer = nextOf(definition);
     await expect(replica(newer)).rejects.toThrow(`purchase v1 by 1 (${id})`);
     await shop.sagas.cancel(id, { code: 'test', text: 'a test' });
-    await expect(replica(newer)).rejects.toThrow('purchase v1 by 1'); // its participants have not acknowledged
+    // Its participants have not acknowledged yet.
+    await expect(replica(newer)).rejects.toThrow('purchase v1 by 1');
     await shop.sagas.operations.act(id, { name: 'resolve', branch: 'stock', committed: false }, BY_TEST);
     await shop.sagas.operations.act(id, { name: 'resolve', branch: 'money', committed: false }, BY_TEST);
     await shop.sagas.operations.act(id, { name: 'resolve', branch: 'slot', committed: false }, BY_TEST);
@@ -114,7 +115,7 @@ const BY_TEST = { reason: 'a test of versions', by: 'test', dryRun: false };
 /** The same saga as version 2. */
 function nextOf(definition: Saga<Order>): Saga<Order> {
   return definition.branches.reduce<Saga<Order>>(
-    (next, { name, type, input }) => next.branch(name, type as never, input as never),
+    (next, branch) => next.branch(branch.name, branch.type, (from: Order) => branch.input(from)),
     saga<Order>(definition.type, definition.version + 1).within(definition.limits),
   );
 }

@@ -39,7 +39,7 @@ export interface SagaService {
   readonly sagas: Sagas;
   readonly database: TestDatabase;
   rows<R>(sql: string, values?: unknown[]): Promise<R[]>;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** A log of a spec's own, and services on it: names are made unique, so that a shared broker serves many. */

@@ -47,6 +47,31 @@ async function purged(): Promise<string> {
   return id;
 }
 
+const insert = (ids: readonly string[], phase: string, endedDaysAgo: number | null) =>
+  shop.rows(
+    `with made as (
+       insert into aura.saga (id, type, version, phase, state, later, trace, revision, started_at,
+                              decided_at, ended_at)
+       select id, 'purchase', 1, $2, '{}', '{}', '{}', 1, now(), now(), now() - make_interval(days => $3)
+         from unnest($1::uuid[]) as id returning id)
+     insert into aura.saga_log select id, 1, now(), '[]' from made`,
+    [ids, phase, endedDaysAgo],
+  );
+const count = async (ids: readonly string[]) => {
+  const values = [ids];
+  const [sagas] = await shop.rows<{ n: number }>(
+    'select count(*)::int as n from aura.saga where id = any($1::uuid[])',
+    values,
+  );
+  const [log] = await shop.rows<{ n: number }>(
+    'select count(*)::int as n from aura.saga_log where saga_id = any($1::uuid[])',
+    values,
+  );
+  return [sagas?.n, log?.n];
+};
+const idsOf = (n: number, at: number) =>
+  Array.from({ length: n }, (_, nth) => newEventId(new Date(at + nth)));
+
 describe('presumed abort', () => {
   it('an unknown saga is written down as aborted in the transaction that says so, and stays so', async () => {
     const id = newEventId(new Date());
@@ -112,31 +137,6 @@ describe('a saga that may have been purged', () => {
 });
 
 describe('the purge', () => {
-  const insert = (ids: readonly string[], phase: string, endedDaysAgo: number | null) =>
-    shop.rows(
-      `with made as (
-         insert into aura.saga (id, type, version, phase, state, later, trace, revision, started_at, decided_at,
-                                ended_at)
-         select id, 'purchase', 1, $2, '{}', '{}', '{}', 1, now(), now(), now() - make_interval(days => $3)
-           from unnest($1::uuid[]) as id returning id)
-       insert into aura.saga_log select id, 1, now(), '[]' from made`,
-      [ids, phase, endedDaysAgo],
-    );
-  const count = async (ids: readonly string[]) => {
-    const values = [ids];
-    const [sagas] = await shop.rows<{ n: number }>(
-      'select count(*)::int as n from aura.saga where id = any($1::uuid[])',
-      values,
-    );
-    const [log] = await shop.rows<{ n: number }>(
-      'select count(*)::int as n from aura.saga_log where saga_id = any($1::uuid[])',
-      values,
-    );
-    return [sagas?.n, log?.n];
-  };
-  const idsOf = (n: number, at: number) =>
-    Array.from({ length: n }, (_, nth) => newEventId(new Date(at + nth)));
-
   it('G1, G2: takes what ended long ago, in bounded batches, and moves the mark with each', async () => {
     await shop.rows('delete from aura.saga_purged');
     const at = Date.now() - 10 * DAY_MS;

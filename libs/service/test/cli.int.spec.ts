@@ -117,6 +117,11 @@ const codes = async (...words: string[]): Promise<number | null> => (await aura(
 const key = (name: string): string[] => ['--topic', TOPIC, '--key', name];
 const why = ['--reason', 'the shelf was mended'];
 
+const buy = async (): Promise<string> => {
+  const answer = await ask(`${url}/purchases`, { method: 'POST', ...jsonBody({ size: 'M' }) });
+  return answer.json['id'] as string;
+};
+
 describe('dead letters at the command line', () => {
   it('are listed, shown, redriven after the fix, in order', async () => {
     await refused('nr 1', 3);
@@ -222,11 +227,6 @@ describe('a group at the command line', () => {
 });
 
 describe('sagas at the command line', () => {
-  const buy = async (): Promise<string> => {
-    const answer = await ask(`${url}/purchases`, { method: 'POST', ...jsonBody({ size: 'M' }) });
-    return answer.json['id'] as string;
-  };
-
   it('are listed and shown, with what is possible', async () => {
     const id = await buy();
     const list = await aura(['sagas', 'list', '--type', 'buy-shoes', '--limit', '1']);

@@ -4,9 +4,10 @@ import { statement } from '@aura/platform';
 import type { Statements } from './store.js';
 
 /**
- * Another one after every way back: a server that was restored from a backup, or put in the place of one that
- * failed, has another start; a database that was put back on the same server has another oid, one whose tables
- * were has other tables. A server that was only started again looks the same: then it is checked for nothing.
+ * Another one after every way back: a server that was restored from a backup, or took the place of one that
+ * failed, has another start; a database that was put back on the same server has another oid, one whose
+ * tables were put back has other tables. A server that was only started again looks the same as that: then it
+ * is compared for nothing.
  */
 const INCARNATION = `concat_ws('/', extract(epoch from pg_postmaster_start_time()),
   (select oid from pg_database where datname = current_database()), 'aura.saga'::regclass::oid)`;

@@ -6,8 +6,8 @@
  *    and no question is answered: the statements that lock sagas find none (`RECALLED`), in every replica;
  * A2 what the topic has and the database does not is folded as the facts that it was raised for, without
  *    being raised again; the service's own rows follow (`WhenDecided`);
- * A3 only when all of it is folded is anything concluded from it: a saga whose further asks are gone is aborted,
- *    one that was committed is finished;
+ * A3 only when all of it is folded is anything concluded from it: a saga whose further asks are gone is
+ *    aborted, one that was committed is finished;
  * A4 done twice, by two replicas or after a crash in the middle, it is done once.
  */
 import type { EventEnvelope, EventType } from '@aura/contracts';

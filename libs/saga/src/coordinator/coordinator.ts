@@ -44,7 +44,7 @@ export class Coordinator {
   }
 
   get publishes(): readonly EventType[] {
-    return Object.values(this.events) as unknown as EventType[];
+    return Object.values(this.events);
   }
 
   get subscribes(): readonly EventType[] {
@@ -133,7 +133,7 @@ function labelOf(type: string, version: number): string {
 
 function undeclared({ id, type, version }: KnownSaga): HoldError {
   return new HoldError(
-    `saga ${id} is ${labelOf(type, version)}, which this replica does not declare: ask one that ` + 'does',
+    `saga ${id} is ${labelOf(type, version)}, which this replica does not declare: ask one that does`,
   );
 }
 

@@ -43,6 +43,8 @@ const committed = (branch: string): SagaEvent => ({ type: 'branch-committed', br
 const cancelled = (branch: string, ran = true): SagaEvent => ({ type: 'branch-cancelled', branch, ran });
 const time: SagaEvent = { type: 'time' };
 const cancel: SagaEvent = { type: 'cancel', code: 'cancelled', text: 'the buyer changed her mind' };
+const by = (branch: string, was: boolean): SagaEvent => ({ type: 'resolve', branch, committed: was });
+const prepared = (branch: string): Fact => ({ fact: 'prepared', branch, reply: null });
 const names = (facts: readonly { fact: string; branch?: string }[]): string[] =>
   facts.map(({ fact, branch }) => (branch === undefined ? fact : `${fact} ${branch}`));
 
@@ -215,29 +217,27 @@ describe('operators', () => {
 
   it('resolves by hand what became of a branch, as the decision says, never against it', () => {
     const decided = given(purchase, [yes('stock'), yes('money'), yes('slot')]);
-    const by = (branch: string, was: boolean): SagaEvent => ({ type: 'resolve', branch, committed: was });
     expect(decided.when(by('stock', false)).facts).toEqual([]);
     expect(names(decided.when(by('stock', true)).facts)).toEqual(['branch-committed stock']);
   });
 });
 
 describe('C3: what another replica has to conclude', () => {
-  const { initial, decide, evolve } = purchase;
-  const said = (...facts: Fact[]) => evolve(initial, facts, 4_000);
-  const prepared = (branch: string): Fact => ({ fact: 'prepared', branch, reply: null });
+  const { initial } = purchase;
+  const said = (...facts: Fact[]) => purchase.evolve(initial, facts, 4_000);
   const all = said(prepared('stock'), prepared('money'), prepared('slot'));
 
   it('every yes commits, however late it is looked at; a last yes that was late aborts', () => {
     expect(wakeAt(all)).toBe(4_000);
-    expect(names(decide(all, time, 60_000))).toEqual(['committed']);
-    const late = evolve(said(prepared('stock'), prepared('money')), [prepared('slot')], 5_001);
-    expect(names(decide(late, time, 60_000))).toEqual(['aborted']);
+    expect(names(purchase.decide(all, time, 60_000))).toEqual(['committed']);
+    const late = purchase.evolve(said(prepared('stock'), prepared('money')), [prepared('slot')], 5_001);
+    expect(names(purchase.decide(late, time, 60_000))).toEqual(['aborted']);
   });
 
   it('a refusal aborts, with its reason', () => {
     const refused = said({ fact: 'refused', branch: 'stock', code: 'sold-out', text: 'none is left' });
     expect(wakeAt(refused)).toBe(4_000);
-    expect(decide(refused, time, 4_000)[0]).toMatchObject({
+    expect(purchase.decide(refused, time, 4_000)[0]).toMatchObject({
       fact: 'aborted',
       why: { code: 'sold-out', text: 'none is left', branch: 'stock' },
     });
@@ -245,9 +245,9 @@ describe('C3: what another replica has to conclude', () => {
 
   it('so does a pivot that never ran, and its yes commits whenever it came', () => {
     const asked = given(returned, [yes('restock'), yes('label'), cancel]).state;
-    const never = evolve(asked, [{ fact: 'branch-cancelled', branch: 'refund', ran: false }], 4_000);
-    expect(names(decide(never, time, 4_000))).toEqual(['aborted', 'cancel-asked label']);
-    const yesOfPivot = evolve(asked, [prepared('refund')], 9_000);
-    expect(names(decide(yesOfPivot, time, 9_000))).toEqual(['committed', 'asked notice']);
+    const never = purchase.evolve(asked, [{ fact: 'branch-cancelled', branch: 'refund', ran: false }], 4_000);
+    expect(names(purchase.decide(never, time, 4_000))).toEqual(['aborted', 'cancel-asked label']);
+    const yesOfPivot = purchase.evolve(asked, [prepared('refund')], 9_000);
+    expect(names(purchase.decide(yesOfPivot, time, 9_000))).toEqual(['committed', 'asked notice']);
   });
 });

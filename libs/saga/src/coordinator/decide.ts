@@ -40,7 +40,7 @@ export type SagaEvent =
   | { readonly type: 'recalled'; readonly lost: readonly string[] }
   | OperatorEvent
   | ({ readonly type: 'operator'; readonly action: string; readonly by: string; readonly reason: string } & {
-      readonly then: OperatorEvent;
+      readonly wants: OperatorEvent;
     });
 
 /** What an operator may want of one saga, see operator.ts. */
@@ -77,8 +77,8 @@ export function decide(state: SagaState, event: SagaEvent, at: number): readonly
     case 'resolve':
       return resolve(state, event.branch, event.committed, at);
     case 'operator': {
-      const { action, by, reason, then } = event;
-      return [{ fact: 'operator', action, by, reason }, ...decide(state, then, at)];
+      const { action, by, reason, wants } = event;
+      return [{ fact: 'operator', action, by, reason }, ...decide(state, wants, at)];
     }
     case 'recalled':
       return onRecalled(state, event.lost, at);
@@ -247,8 +247,8 @@ function retry(state: SagaState): readonly Fact[] {
 }
 
 /**
- * By hand, where a participant does not answer, or the saga may have been purged: an operator says what became
- * of the branch.
+ * By hand, where a participant does not answer, or the saga may have been purged: an operator says what
+ * became of the branch.
  */
 function resolve(state: SagaState, branch: string, committed: boolean, at: number): readonly Fact[] {
   const known = branchOf(state, branch);
@@ -260,11 +260,11 @@ function resolve(state: SagaState, branch: string, committed: boolean, at: numbe
   if (isPerhapsPurged(state)) return committed ? commit(state) : abort(state, why, at);
   if (known.kind !== 'pivot' || !isUnderWay(known)) return [];
   if (!committed) {
-    const never: Fact[] = [
+    const neverRan: Fact[] = [
       ...(known.cancelAsked ? [] : [{ fact: 'cancel-asked', branch } as const]),
       { fact: 'branch-cancelled', branch, ran: false },
     ];
-    return [...never, ...abort(evolve(state, never, at), why, at)];
+    return [...neverRan, ...abort(evolve(state, neverRan, at), why, at)];
   }
   const fact: Fact = { fact: 'prepared', branch, reply: null };
   return [fact, ...commit(evolve(state, [fact], at))];

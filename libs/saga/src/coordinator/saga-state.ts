@@ -174,7 +174,7 @@ export function isConclusive(state: SagaState): boolean {
   );
 }
 
-/** When the coordinator has to look at the saga by itself (ms since 1970); undefined: it waits for others only. */
+/** When the coordinator has to look by itself (ms since 1970); undefined: it waits for others only. */
 export function wakeAt(state: SagaState): number | undefined {
   if (isEnded(state)) return undefined;
   if (isConclusive(state)) return state.movedAt;

@@ -80,10 +80,11 @@ export class Starting {
     return { id, isNew: true };
   }
 
-  #encode<I extends object>({ type, input }: Saga<I>['branches'][number], from: I): EncodedInput {
+  #encode<I extends object>(branch: Saga<I>['branches'][number], from: I): EncodedInput {
+    const { type } = branch;
     const codec = this.#codecs.get(type.name);
     if (!codec) throw new InvariantError(`${type.name} is not among the branches of this service's sagas`);
-    return codec.encode(input(from));
+    return codec.encode(branch.input(from));
   }
 }
 
@@ -125,7 +126,8 @@ async function earlier<I extends object>(
     throw new ConflictError(`a saga ${saga.label} could not be started: its id is taken, try again`);
   if (!known.inputHash.equals(inputHash))
     throw new ConflictError(
-      `the idempotency key of this ${saga.type} was used before, for another one (saga ${known.id}): use a new key`,
+      `the idempotency key of this ${saga.type} was used before, for another one (saga ${known.id}): ` +
+        'use a new key',
     );
   return { id: known.id, isNew: false };
 }

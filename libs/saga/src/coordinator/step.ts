@@ -7,6 +7,7 @@ import type { Work } from '@aura/eventing';
 import { announcements, type CoordinatorEvents } from './announce.js';
 import { decide, type SagaEvent } from './decide.js';
 import { evolve, isDecided, type Fact, type SagaState } from './saga-state.js';
+import { inTraceOf } from './step-span.js';
 import { writeSteps, type KnownSaga, type SteppedSaga } from './store.js';
 
 /** Something that was heard of a saga, and the event that said it. */
@@ -42,8 +43,11 @@ export async function stepAll(
     if (!step) continue;
     const concluded = decide(step.next, event, at);
     const facts = mayDecide(step.saga) ? concluded : beforeDecision(concluded);
-    for (const said of announcements(events, step.saga, step.next, facts, at))
-      work.raise(said, { correlationId: sagaId, ...(cause ? { cause } : {}) });
+    if (facts.length === 0) continue;
+    inTraceOf(step.saga, cause, facts, () => {
+      for (const said of announcements(events, step.saga, step.next, facts, at))
+        work.raise(said, { correlationId: sagaId, ...(cause ? { cause } : {}) });
+    });
     step.take(facts, at);
   }
   const moved = [...steps.values()].filter((step) => step.facts.length > 0);

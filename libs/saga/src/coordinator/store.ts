@@ -64,7 +64,7 @@ const LOCK = statement(
     where id = any($1::uuid[]) and ${RECALLED} order by id for update`,
 );
 
-/** As `saga_lock_known`, of these types and versions ($3), whose time has come and nobody else has in hand. */
+/** As `saga_lock_known`, of types and versions $3: those whose time has come and nobody else has in hand. */
 const CLAIM_DUE = statement(
   'saga_claim_due',
   `select id, type, version, state, later, trace, revision from aura.saga

@@ -37,8 +37,10 @@ export async function answerUnknown(
   work: Work,
   logger: Logger,
 ): Promise<void> {
-  const own = questions.filter(({ payload, topic }) => topic === `${ownerOf(payload.branchType)}.events`); // U3
-  for (const { payload, topic } of questions.filter((question) => !own.includes(question)))
+  const isOwn = ({ payload, topic }: EventEnvelope<Question>): boolean =>
+    topic === `${ownerOf(payload.branchType)}.events`;
+  const own = questions.filter(isOwn); // U3
+  for (const { payload, topic } of questions.filter((each) => !isOwn(each)))
     logger.error(
       { ...payload, topic },
       'sagas: a question did not come from the owner of its branch, left out',
@@ -69,7 +71,7 @@ export async function answerUnknown(
   await writeSteps(work, [...steps.values()], work.now);
 }
 
-/** Those of the questions' sagas that nothing else is known of, locked; written down now where they are new. */
+/** The questions' sagas of which nothing else is known, locked; written down now where they are new. */
 async function presumed(
   questions: readonly EventEnvelope<Question>[],
   work: Work,

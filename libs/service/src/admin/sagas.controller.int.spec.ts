@@ -68,7 +68,7 @@ describe('sagas', () => {
     expect((await post(`sagas/${UNKNOWN_ID}/abort`, { reason: 'why not' })).status).toBe(404);
   });
 
-  it('O1, O2: an action is a fact with name and reason, noted once; a dry run shows what would be', async () => {
+  it('O1, O2: an action is a fact with name and reason; a dry run shows what would be', async () => {
     const dry = await post(`sagas/${id}/abort`, { reason: 'the buyer called', dryRun: true });
     expect(dry.json['saga']).toMatchObject({ phase: 'ABORTING' });
     expect((await get(`sagas/${id}`)).json['saga']).toMatchObject({ phase: 'PREPARING' });
