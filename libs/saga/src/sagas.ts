@@ -161,14 +161,14 @@ export class Sagas {
   }
 
   start(): void {
-    const { amnesia, purge, timers, waiting } = this.#parts;
-    for (const loop of [amnesia, purge, timers, waiting]) loop.start();
+    const { amnesia, purge, timers, waiting, participants } = this.#parts;
+    for (const loop of [amnesia, purge, timers, waiting, participants]) loop.start();
   }
 
   async stop(): Promise<void> {
     if (!this.#running) return;
-    const { amnesia, purge, timers, waiting } = this.#running;
-    await Promise.all([amnesia.stop(), purge.stop(), timers.stop()]);
+    const { amnesia, purge, timers, waiting, participants } = this.#running;
+    await Promise.all([amnesia.stop(), purge.stop(), timers.stop(), participants.stop()]);
     await waiting.stop();
   }
 

@@ -5,6 +5,7 @@
  * CALLING -> (call, look-up) -> PREPARED, or REFUSED, or RELEASING where the service itself refuses;
  * STOPPING -> (outcome known) -> given back -> TOMBSTONE;  RELEASING -> given back -> CANCELLED or REFUSED.
  */
+import { trace } from '@opentelemetry/api';
 import type { TaskHandler, Work } from '@aura/eventing';
 import { InvariantError, TransientError, type Clock } from '@aura/platform';
 import type { Pool } from 'pg';
@@ -43,7 +44,7 @@ export class Intents {
     return (work) => (answer ? this.#conclude(key, answer, work) : NOTHING);
   }
 
-  /** What somebody outside says; undefined where nobody wants to know any more. Throws while it is unknown. */
+  /** What they said; undefined where nobody wants to know any more. Throws while it is unknown. */
   async #outcomeOf(key: BranchKey, signal: AbortSignal): Promise<Answer | undefined> {
     const { pool, clock } = this.context;
     const row = await findBranch(pool, key);
@@ -84,6 +85,7 @@ export class Intents {
     const reply = vote.reply === undefined ? null : JSON.stringify(vote.reply);
     const next: BranchRow = { ...held, state: 'PREPARED', reply, preparedAt: work.now, askAt };
     await updateBranches(work, [next]);
+    markVote(next);
     work.raise(answers.vote(next), { correlationId: row.sagaId });
     work.afterCommit(() => onHeld(askAt));
   }
@@ -111,6 +113,7 @@ export class Intents {
     const { code, reason } = vote;
     const next = { ...row, code, reason, decidedAt: work.now };
     await updateBranches(work, [next]);
+    markVote(next);
     work.raise(this.context.answers.vote(next), { correlationId: row.sagaId });
   }
 
@@ -172,5 +175,15 @@ async function within<T>(
     fn({ idempotencyKey: keyOf(key), signal: both })
       .then(resolve, reject)
       .finally(() => both.removeEventListener('abort', late));
+  });
+}
+
+/** On the span of the task: the vote of an external branch is not its ask's, which ended long before. */
+function markVote({ sagaId, branch, code }: BranchRow): void {
+  trace.getActiveSpan()?.setAttributes({
+    'aura.saga.id': sagaId,
+    'aura.saga.branch': branch,
+    'aura.saga.vote': code === null ? 'prepared' : 'refused',
+    ...(code === null ? {} : { 'aura.saga.refusal': code }),
   });
 }

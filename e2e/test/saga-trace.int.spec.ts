@@ -1,0 +1,93 @@
+/** One saga, one trace: from the buyer's request through every outbox, topic and service, in a real Jaeger. */
+import { settled } from '@aura/testing';
+import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
+import { testJaeger, type TestJaeger } from '../src/jaeger.js';
+import { ancestorsOf, outline, type SpanNode, type Trace } from '../src/trace-tree.js';
+import { Demo, type PurchaseSummary, type Summary } from './demo-program.js';
+
+const PATIENCE = { withinMs: 30_000 };
+const OWNERS = { stock: 'inventory', payment: 'payments', delivery: 'delivery' } as const;
+
+let jaeger: TestJaeger | string;
+let purchases: readonly PurchaseSummary[] = [];
+beforeAll(async () => {
+  jaeger = await testJaeger();
+  if (typeof jaeger === 'string' || process.platform === 'win32') return;
+  const demo = new Demo({ AURA_OTLP_ENDPOINT: jaeger.otlpEndpoint });
+  try {
+    const { code, stdout, stderr } = await demo.run('--once', '--json', '--processes', '--no-kill');
+    expect(code, stderr).toBe(0);
+    purchases = (JSON.parse(stdout) as Summary).purchases;
+  } finally {
+    await demo.dispose();
+  }
+}, 300_000);
+afterAll(async () => {
+  if (typeof jaeger !== 'string') await jaeger.stop();
+});
+
+/** The whole trace of a purchase, once its end has arrived in Jaeger. */
+async function traceOf(name: PurchaseSummary['name'], skip: TestContext['skip']): Promise<Trace> {
+  if (typeof jaeger === 'string') return skip(`no Jaeger: ${jaeger}`);
+  const { traces } = jaeger;
+  const id = purchases.find((each) => each.name === name)?.id ?? '';
+  return settled(
+    `the trace of ${name}`,
+    async () => {
+      const found = (await traces.byTag('aura.saga.id', id)).filter(({ spans }) => spans.length > 1);
+      return found.find((trace) => named(trace, 'aura.saga.end buy-outfit').length > 0);
+    },
+    PATIENCE,
+  );
+}
+
+function named({ spans }: Trace, operation: string): SpanNode[] {
+  return spans.filter((span) => span.operation === operation);
+}
+
+function above(trace: Trace, span: SpanNode | undefined): string[] {
+  return span ? ancestorsOf(trace, span).map(({ service, operation }) => `${service}: ${operation}`) : [];
+}
+
+describe.skipIf(process.platform === 'win32')('a saga in Jaeger', () => {
+  it('is one trace: every prepare and commit, under the request and the decision that caused it', async ({
+    skip,
+  }) => {
+    const trace = await traceOf('bought', skip);
+    const shape = outline(trace);
+    expect(trace.roots, shape).toHaveLength(1);
+    const [decision] = named(trace, 'aura.saga.commit buy-outfit');
+    expect(decision?.service, shape).toBe('checkout');
+    for (const [branch, service] of Object.entries(OWNERS)) {
+      const [prepare, ...more] = named(trace, `aura.saga.prepare ${branch}`);
+      expect(more, shape).toEqual([]);
+      expect(prepare?.service, shape).toBe(service);
+      expect(above(trace, prepare), shape).toContain('checkout: POST /purchases');
+      const [commit] = named(trace, `aura.saga.commit ${branch}`);
+      expect(commit?.service, shape).toBe(service);
+      expect(above(trace, commit), shape).toContain('checkout: aura.saga.commit buy-outfit');
+      for (const span of [prepare, commit]) expect(span?.links.length, shape).toBeGreaterThan(0);
+    }
+    expect(
+      above(trace, decision).some((line) => line.includes('aura.saga.prepare')),
+      shape,
+    ).toBe(true);
+  });
+
+  it('shows who refused and why, and what was given back', async ({ skip }) => {
+    const trace = await traceOf('declined', skip);
+    const shape = outline(trace);
+    const refusals = trace.spans.filter(({ tags }) => tags['aura.saga.vote'] === 'refused');
+    expect(
+      refusals.map(({ service }) => service),
+      shape,
+    ).toEqual(['payments']);
+    const [abort] = named(trace, 'aura.saga.abort buy-outfit');
+    expect(abort, shape).toMatchObject({ service: 'checkout', tags: { 'aura.saga.reason': 'card-declined' } });
+    for (const branch of ['stock', 'delivery'])
+      expect(above(trace, named(trace, `aura.saga.cancel ${branch}`)[0]), shape).toContain(
+        'checkout: aura.saga.abort buy-outfit',
+      );
+    expect(named(trace, 'aura.saga.commit buy-outfit'), shape).toEqual([]);
+  });
+});
