@@ -159,4 +159,18 @@ describe.each(['postgres', 'kafka'] as const)('over the %s log', (kind) => {
     await settled('it ends', async () => (await shop.sagas.find(id))?.phase === 'COMMITTED');
     expect(shop.sagas.waits).toBeUndefined();
   }, 60_000);
+
+  it('H11: what the relay finds is compared, too, in whatever way the database went back', async () => {
+    await begin(kind);
+    const atOf = async () => (await shop.rows<{ at: Date }>('select at from aura.saga_recalled'))[0]?.at;
+    const { id } = await buy();
+    await settled('the relay has looked', async () => (await shop.sagas.find(id))?.phase === 'COMMITTED');
+    const before = await settled('it was compared', atOf);
+    await shop.rows(
+      `insert into aura.relay_finding (code, subject, words, details)
+       values ('database-went-back', 'a test', 'a test', '{"forgotten": []}')`,
+    );
+    await settled('it is compared again', async () => (await atOf())?.getTime() !== before.getTime());
+    await shop.rows('delete from aura.relay_finding');
+  }, 60_000);
 });

@@ -14,6 +14,7 @@ import {
 import type { ServiceFixture } from '../../test/service-fixture.js';
 import { listParked } from '../letters/letter-list.js';
 import type { Consumer } from './consumer.js';
+import { HoldError } from './hold-error.js';
 
 const numbered = (count: number, keys: readonly string[]): EventToPublish[] =>
   Array.from({ length: count }, (_, n) => ({ key: keys[n % keys.length] ?? '', n }));
@@ -86,6 +87,19 @@ describe.each(testLogs())('the consumer over $kind', ({ open }) => {
     expect(parked?.error?.stack).toContain('consumer.int.spec');
     expect(byKey(await service.ledger())).toMatchObject({ b: [1, 4] });
     expect(await service.ledger()).toHaveLength(22);
+  });
+
+  it('E5: a handler that can take nothing now is waited for: nothing is parked', async () => {
+    await publish(numbered(6, ['a', 'b', 'c']));
+    let held = 0;
+    const holding = service.events.noting(() => {
+      // More often than a passing fault of one event is tried.
+      if (++held <= 12) throw new HoldError('it is not ready');
+    });
+    await service.consumer(log, [holding]).start();
+    await caughtUp();
+    expect(await listParked(service.pool, service.events.group)).toEqual([]);
+    expect(await service.ledger()).toHaveLength(6);
   });
 
   it('E7: what is published twice, or read again from the start, changes nothing', async () => {

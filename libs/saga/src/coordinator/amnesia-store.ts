@@ -12,13 +12,19 @@ import type { Statements } from './store.js';
 const INCARNATION = `concat_ws('/', extract(epoch from pg_postmaster_start_time()),
   (select oid from pg_database where datname = current_database()), 'aura.saga'::regclass::oid)`;
 
-/** For other statements: false until this database was compared with the topic. */
-export const RECALLED = `exists (select from aura.saga_recalled where incarnation = ${INCARNATION})`;
+/**
+ * For other statements: false until this database was compared with the topic; again, where the relay has
+ * found since that it went back, in whatever way.
+ */
+export const RECALLED = `exists (select from aura.saga_recalled as r
+  where r.incarnation = ${INCARNATION}
+    and not exists (select from aura.relay_finding as f
+                     where f.code = 'database-went-back' and f.found_at > r.at))`;
 
 const IS_RECALLED = statement('saga_is_recalled', `select ${RECALLED} as recalled`);
 const SET_RECALLED = statement(
   'saga_set_recalled',
-  `insert into aura.saga_recalled (incarnation, at) values (${INCARNATION}, $1)
+  `insert into aura.saga_recalled (incarnation, at) values (${INCARNATION}, clock_timestamp())
        on conflict (id) do update set incarnation = excluded.incarnation, at = excluded.at`,
 );
 
@@ -27,8 +33,8 @@ export async function isRecalled(db: Statements): Promise<boolean> {
   return row?.recalled ?? false;
 }
 
-export async function setRecalled(db: Statements, at: Date): Promise<void> {
-  await db.run(SET_RECALLED, [at]);
+export async function setRecalled(db: Statements): Promise<void> {
+  await db.run(SET_RECALLED);
 }
 
 /** Throws `HoldError` until this database was compared with the topic. */

@@ -111,7 +111,7 @@ export class Amnesia {
     const ids = [...touched];
     for (let at = 0; at < ids.length; at += AT_ONCE)
       await this.#unit((work) => this.#conclude(ids.slice(at, at + AT_ONCE).toSorted(), work)); // A3
-    await this.#unit((work) => setRecalled(work, work.now)); // A1
+    await this.#unit(setRecalled); // A1
     if (ids.length > 0)
       logger.error({ sagas: ids.length }, 'sagas: the database went back; what was decided was taken back');
   }
