@@ -1,7 +1,8 @@
+import { newEventId } from '@aura/contracts';
 import { settled } from '@aura/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { purchase, type Order, type Purchase } from '../test/purchase.js';
-import { SagaSystem } from '../test/saga-services.js';
+import { SagaSystem, type SagaService } from '../test/saga-services.js';
 
 const ORDER: Order = { stock: 'shoes', money: '90', slot: 'monday' };
 
@@ -56,5 +57,25 @@ describe.each(['postgres', 'kafka'] as const)('a saga of four services over the 
     await expect(begin({ ...ORDER, stock: 'hats' }, 'key-1')).rejects.toThrow(
       /was used before, for another one/,
     );
+  });
+
+  it('a hold that nobody decided asks, and is given back: its saga is presumed aborted', async () => {
+    const { id } = await begin(ORDER);
+    await ended(id);
+    const [stock] = running.participants as [SagaService];
+    const lost = newEventId(new Date());
+    await stock.rows(`insert into hold values ($1, 'stock', 'shoes', 'HELD')`, [lost]);
+    // As a participant keeps it that has said yes to a coordinator whose database was lost.
+    await stock.rows(
+      `insert into aura.branch
+       select (jsonb_populate_record(null::aura.branch, to_jsonb(b) || jsonb_build_object(
+                 'saga_id', $2::text, 'state', 'PREPARED', 'decided_at', null, 'ask_at', now()))).*
+         from aura.branch b where saga_id = $1`,
+      [id, lost],
+    );
+    const state = async () =>
+      (await stock.rows<{ state: string }>('select state from hold where saga_id = $1', [lost]))[0]?.state;
+    await settled('the hold is given back', async () => (await state()) === 'GIVEN BACK');
+    expect(await running.shop.sagas.find(lost)).toMatchObject({ type: 'unknown', phase: 'ABORTED' });
   });
 });
