@@ -1,5 +1,5 @@
 import type { Work } from '@aura/eventing';
-import { InvariantError, TransientError, type Clock } from '@aura/platform';
+import { InvariantError, TransientError } from '@aura/platform';
 import {
   ParticipantOf,
   prepared,
@@ -10,7 +10,6 @@ import {
   type Vote,
 } from '@aura/saga';
 import { PaymentHold } from '@aura/schemas';
-import { CLOCK } from '@aura/service';
 import { Inject, Injectable } from '@nestjs/common';
 import { CAPTURE_PAYMENTS, MOST_PER_CAPTURE, type CapturePayments } from './capture-payments.task.js';
 import { refusalOf, unknownMethod } from './domain/payment-rules.js';
@@ -19,13 +18,9 @@ import { PaymentMethods } from './payment-methods.js';
 import {
   PAYMENT_PROVIDER,
   ProviderRefusedError,
-  ProviderUnavailableError,
   type Authorisation,
   type PaymentProvider,
 } from './provider/payment-provider.js';
-
-/** How far the provider's clock may be from ours. */
-export const CLOCK_SKEW_MS = 2_000;
 
 /** What an accepted answer carries: all that `prepare` and the capture will need. */
 interface Held {
@@ -41,9 +36,9 @@ type SetWork = Work & { of(ask: Hold): Work };
 /**
  * Money for a purchase: held at the provider, then taken or given back.
  *
- * An authorise is not executed after the branch's deadline, by the provider's clock. So a payment that the
- * provider has not heard of is "unknown" until then, and "never arrived" afterwards: nothing is held behind
- * the back of a look-up (H16).
+ * A call, however often it is repeated, is one payment at the provider: the saga's key is its reference. It
+ * is not executed after the branch's deadline, so what the provider has not heard of by then it never will,
+ * and nothing is held behind the back of a look-up (H16).
  */
 @Injectable()
 @ParticipantOf(PaymentHold)
@@ -51,43 +46,22 @@ export class PaymentParticipant implements ExternalParticipant<PaymentHold> {
   constructor(
     private readonly methods: PaymentMethods,
     @Inject(PAYMENT_PROVIDER) private readonly provider: PaymentProvider,
-    @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
   async call({ input, deadline }: Hold, { idempotencyKey, signal }: OutsideCall): Promise<Answer> {
     const refusal = refusalOf(input);
     if (refusal) return notAccepted(refusal);
-    const token = await this.methods.tokenOf(input.methodRef);
-    if (token === undefined) return notAccepted(unknownMethod(input.methodRef));
-    if (this.clock.now() >= deadline)
-      return notAccepted({
-        code: 'too-late',
-        reason: 'the time for this payment was over before it was asked for',
-      });
-    const { amountCents, currency } = input;
+    const { amountCents, currency, methodRef } = input;
+    const token = await this.methods.tokenOf(methodRef);
+    if (token === undefined) return notAccepted(unknownMethod(methodRef));
     const request = { reference: idempotencyKey, token, amountCents, currency, notAfter: deadline };
-    try {
-      return answerOf(idempotencyKey, await this.provider.authorise(request, { idempotencyKey, signal }));
-    } catch (error) {
-      // Nothing of this call got there, and nothing of an earlier one did: it would have been looked up.
-      if (error instanceof ProviderUnavailableError)
-        return notAccepted({
-          code: 'provider-unavailable',
-          reason: 'the payment provider is not reachable at the moment: try again later',
-        });
-      throw error;
-    }
+    // Never a refusal where it is away: an earlier try with this key may still be on its way there.
+    return answerOf(idempotencyKey, await this.provider.authorise(request, { idempotencyKey, signal }));
   }
 
-  async lookUp({ deadline }: Hold, { idempotencyKey, signal }: OutsideCall): Promise<Answer | undefined> {
-    // Before the look-up is sent: a request that arrives in between is seen by the next one.
-    const canArrive = this.clock.now().getTime() <= deadline.getTime() + CLOCK_SKEW_MS;
+  async lookUp(_ask: Hold, { idempotencyKey, signal }: OutsideCall): Promise<Answer | undefined> {
     const authorisation = await this.provider.lookUp(idempotencyKey, signal);
-    if (authorisation) return answerOf(idempotencyKey, authorisation);
-    if (!canArrive) return undefined;
-    throw new TransientError(
-      `payment ${idempotencyKey} is not known to the provider, and may arrive until ${deadline.toISOString()}`,
-    );
+    return authorisation && answerOf(idempotencyKey, authorisation);
   }
 
   async release(_ask: Hold, { idempotencyKey, signal }: OutsideCall): Promise<void> {

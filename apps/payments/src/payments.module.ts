@@ -42,7 +42,7 @@ type Settings = Config<typeof settings>;
 })
 export class PaymentsModule {}
 
-/** In this process, but with connections of its own, so that it knows nothing of the service's transactions. */
+/** In this process, but with connections of its own: it knows nothing of the service's transactions. */
 function simulator(config: Settings, logger: Logger, clock: Clock, shutdown: Shutdown): SimulatedProvider {
   const pool = new Pool({
     connectionString: config.databaseUrl.reveal(),

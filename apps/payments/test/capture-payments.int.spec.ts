@@ -68,7 +68,7 @@ describe('the capture of payments', () => {
     expect([await tasks(ask.sagaId), await collected(ask)]).toEqual([[], []]);
   });
 
-  it('one that the provider refuses for good stays in sight, its money due; the others are taken', async () => {
+  it('one that is refused for good stays in sight, its money due; the others are taken', async () => {
     const asks = [await held('tok-ok'), await held('tok-ok'), await held('tok-ok')] as const;
     const [first, spoilt, last] = asks;
     const [{ reference }] = (await paymentOf(spoilt)) as [CapturedPayment];

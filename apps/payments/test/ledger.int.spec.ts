@@ -29,7 +29,8 @@ interface Model {
 }
 
 const INSERT = `insert into ledger_entry
-  (saga_id, branch, kind, debit, credit, amount_cents, currency, posted_at) values ($1, 'payment', $2, $3, $4, $5, $6, now())`;
+  (saga_id, branch, kind, debit, credit, amount_cents, currency, posted_at)
+  values ($1, 'payment', $2, $3, $4, $5, $6, now())`;
 
 async function posts(
   db: Client,
@@ -71,7 +72,7 @@ async function step(random: Seeded, model: Model): Promise<void> {
 }
 
 describe('the ledger', () => {
-  it('L1, L3, L4: the table takes exactly the histories that the model allows, and always balances', async () => {
+  it('L1, L3, L4: takes exactly the histories that the model allows, and always balances', async () => {
     const random = seeded('ledger');
     const before = await payments.balances();
     const models = Array.from({ length: 60 }, (): Model => {

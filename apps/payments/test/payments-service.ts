@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { UnitsOfWork, type Work } from '@aura/eventing';
-import { silentLogger, systemClock } from '@aura/platform';
+import { silentLogger } from '@aura/platform';
 import type { Answer, Ask, OutsideCall } from '@aura/saga';
 import type { PaymentHold } from '@aura/schemas';
 import { startService, type RunningService } from '@aura/service';
@@ -66,7 +66,6 @@ export async function paymentsFixture(environment: Record<string, string> = {}):
       new PaymentParticipant(
         service.app.get(PaymentMethods),
         new GuardedProvider(provider, { timeoutMs: 2_000, ...guard }),
-        systemClock,
       ),
     async method(token) {
       const response = await fetch(`${service.url}/payment-methods`, {

@@ -38,7 +38,8 @@ export interface Payment extends NewPayment {
 const AUTHORISED = statement(
   'ledger_authorised',
   `with asked as (
-     select * from unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::bigint[])
+     select * from unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::text[],
+                          $7::bigint[])
          as asked(saga_id, branch, coordinator, method_ref, reference, authorisation, amount_cents)),
    header as (
      insert into payment (saga_id, branch, coordinator, method_ref, reference, authorisation)
@@ -47,7 +48,7 @@ const AUTHORISED = statement(
    select saga_id, branch, 'authorised', 'held', 'cards', amount_cents, '${CURRENCY}', $8 from asked`,
 );
 
-/** $4: what every payment must have entries for; one that is missing is not in the answer. */
+/** The next entry of each payment that has its money in `credit`; the others are not in the answer. */
 const follow = (kind: string, debit: string, credit: string): Statement =>
   statement(
     `ledger_${kind}`,

@@ -57,8 +57,8 @@ const METHODS = `
 const ACCOUNTS = `
   create type ledger_account as enum ('cards', 'held', 'due', 'receivable');
   comment on type ledger_account is
-    'cards: the holders'' own, so never above 0; held: authorised at the provider; due: captured in our books, '
-    'the provider has not confirmed yet; receivable: the provider owes it to us'`;
+    'cards: the holders'' own, so never above 0; held: authorised at the provider; due: captured in our '
+    'books, the provider has not confirmed yet; receivable: the provider owes it to us'`;
 
 const ENTRIES = `
   create table ledger_entry (

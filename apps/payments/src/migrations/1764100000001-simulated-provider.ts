@@ -41,13 +41,13 @@ export class SimulatedProvider1764100000001 implements MigrationInterface {
       )`);
     await runner.query(`
       create view provider.books as
-        select coalesce(sum(amount_cents) filter (where state <> 'declined'), 0)::bigint as authorised_cents,
-               coalesce(sum(amount_cents) filter (where captured_at is not null), 0)::bigint as captured_cents,
-               coalesce(sum(amount_cents) filter (where voided_at is not null), 0)::bigint as voided_cents,
-               coalesce(sum(amount_cents) filter (where refunded_at is not null), 0)::bigint as refunded_cents,
-               coalesce(sum(amount_cents) filter (where state = 'authorised'), 0)::bigint as open_cents,
-               (select count(*) from provider.overtaken)::int as overtaken,
-               (select coalesce(sum(times), 0) from provider.fault)::int as faults
+        select coalesce(sum(amount_cents) filter (where state <> 'declined'), 0)::bigint authorised_cents,
+               coalesce(sum(amount_cents) filter (where captured_at is not null), 0)::bigint captured_cents,
+               coalesce(sum(amount_cents) filter (where voided_at is not null), 0)::bigint voided_cents,
+               coalesce(sum(amount_cents) filter (where refunded_at is not null), 0)::bigint refunded_cents,
+               coalesce(sum(amount_cents) filter (where state = 'authorised'), 0)::bigint open_cents,
+               (select count(*) from provider.overtaken)::int overtaken,
+               (select coalesce(sum(times), 0) from provider.fault)::int faults
           from provider.payment`);
   }
 

@@ -14,7 +14,6 @@ import {
 } from 'cockatiel';
 import {
   ProviderRefusedError,
-  ProviderSilentError,
   ProviderUnavailableError,
   type Authorisation,
   type AuthoriseRequest,
@@ -38,9 +37,7 @@ export interface GuardOptions {
 /**
  * Bounds what the provider may cost us: a time limit per try, one more try with the same idempotency key, so
  * many at a time, and a breaker that stops asking one who is away.
- *
- * Guarantees: `ProviderUnavailableError` only where no try can have got there; where one may have, it is
- * `ProviderSilentError`, which somebody has to look up.
+ * Errors: those of the port; what this process held back is a `ProviderUnavailableError` as well.
  */
 export class GuardedProvider implements PaymentProvider {
   readonly #policy: IPolicy;
@@ -91,23 +88,11 @@ export class GuardedProvider implements PaymentProvider {
   }
 
   async #guard<T>(what: string, signal: AbortSignal, send: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    let mayBeThere = 0;
-    const tried = async (inner: AbortSignal): Promise<T> => {
-      mayBeThere++;
-      try {
-        return await send(inner);
-      } catch (error) {
-        if (error instanceof ProviderUnavailableError) mayBeThere--;
-        throw error;
-      }
-    };
     try {
-      return await this.#policy.execute((context) => tried(context.signal), signal);
+      return await this.#policy.execute((context) => send(context.signal), signal);
     } catch (cause) {
       if (cause instanceof ProviderRefusedError) throw cause;
-      if (mayBeThere === 0)
-        throw new ProviderUnavailableError(`${what}: the payment provider was not reached`, { cause });
-      throw new ProviderSilentError(`${what}: the payment provider did not answer`, { cause });
+      throw new ProviderUnavailableError(`${what}: the payment provider did not answer`, { cause });
     }
   }
 }

@@ -15,7 +15,7 @@ export interface AuthoriseRequest {
   readonly amountCents: bigint;
   readonly currency: string;
   /**
-   * A request that arrives later is not executed. It bounds how long "never heard of it" may still turn into
+   * A request that arrives later is not executed. It bounds how long "not heard of it" may still turn into
    * "held": without it, nobody could ever be sure that there is nothing to void (H16).
    */
   readonly notAfter: Date;
@@ -28,9 +28,8 @@ export type Authorisation =
 /**
  * Somebody who holds and moves money, and knows no transactions.
  *
- * Errors of every method: `ProviderUnavailableError` where the request did not get there, so nothing has
- * happened; `ProviderRefusedError` where the provider will never do it; any other error, or silence: unknown,
- * it may have been done or may yet be.
+ * Errors of every method: `ProviderRefusedError` where the provider will never do it; any other error, or
+ * silence: unknown, it may have been done or may yet be.
  */
 export interface PaymentProvider {
   /** Holds the amount. A decline is an answer. */
@@ -44,18 +43,15 @@ export interface PaymentProvider {
   void(reference: string, call: ProviderCall): Promise<void>;
   /** Gives all that was captured back. */
   refund(authorisation: string, call: ProviderCall): Promise<void>;
-  /** How an authorise ended, whatever was done since; undefined: not heard of, yet. */
+  /** How an authorise ended, whatever was done since; undefined: not heard of, so far. */
   lookUp(reference: string, signal: AbortSignal): Promise<Authorisation | undefined>;
 }
 
 /** Where a provider is injected. */
 export const PAYMENT_PROVIDER = Symbol('payments.provider');
 
-/** The request did not get there: nothing has happened. */
-export class ProviderUnavailableError extends TransientError {}
-
 /** The provider did not answer: whatever was asked for may have happened, or may happen yet. */
-export class ProviderSilentError extends TransientError {}
+export class ProviderUnavailableError extends TransientError {}
 
 export type ProviderRefusal =
   'unknown-payment' | 'already-captured' | 'already-refunded' | 'not-captured' | 'voided' | 'declined';

@@ -26,9 +26,13 @@ export interface NewKnown {
   readonly token: string;
   readonly amountCents: bigint;
   readonly currency: string;
-  readonly declined: boolean;
+  /** `too-late`: it is not executed any more, but an earlier one with its key may have been. */
+  readonly outcome: 'authorised' | 'declined' | 'too-late';
   readonly at: Date;
 }
+
+/** What stands under a key; `isNew`: since this very request. */
+export type Standing = Known & { readonly isNew: boolean };
 
 /** A capture or a refund of the payment `id`. */
 export interface Move {
@@ -43,7 +47,8 @@ const KNOWN = `id, reference, token, state, decided_at as "decidedAt", capture_k
 /** In the order of the keys: two replicas' statements must not wait for each other. */
 const INSERT = statement(
   'provider_insert',
-  `insert into provider.payment (id, reference, authorise_key, token, amount_cents, currency, state, decided_at)
+  `insert into provider.payment
+          (id, reference, authorise_key, token, amount_cents, currency, state, decided_at)
    select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[],
                         $8::timestamptz[]) as arrived(id, reference, key, token, amount, currency, state, at)
     order by key
@@ -96,30 +101,34 @@ export class ProviderBooks {
   constructor(private readonly pool: Pool) {}
 
   /** Writes what has arrived, a key that is known once only; gives what stands under each key now. */
-  async arrive(all: readonly NewKnown[]): Promise<readonly (Known & { mine: boolean })[]> {
-    const ids = all.map(() => `auth-${randomUUID()}`);
-    const inserted = await run<{ id: string }>(this.pool, INSERT, [
-      ids,
-      all.map((each) => each.reference),
-      all.map((each) => each.key),
-      all.map((each) => each.token),
-      all.map((each) => each.amountCents),
-      all.map((each) => each.currency),
-      all.map((each) => (each.declined ? 'declined' : 'authorised')),
-      all.map((each) => each.at),
-    ]);
-    const mine = new Set(inserted.map(({ id }) => id));
-    const keys = all.filter((_, index) => !mine.has(ids[index] ?? '')).map(({ key }) => key);
+  async arrive(all: readonly NewKnown[]): Promise<readonly (Standing | undefined)[]> {
+    const named = all.map((each) => ({ ...each, id: `auth-${randomUUID()}` }));
+    const inserted = await this.#insert(named.filter(({ outcome }) => outcome !== 'too-late'));
+    const keys = named.filter(({ id }) => !inserted.has(id)).map(({ key }) => key);
     type Keyed = Known & { key: string };
     const others = keys.length === 0 ? [] : await run<Keyed>(this.pool, BY_KEY, [keys]);
-    const standing = group(others, ({ key }) => key);
-    return all.map((each, index) => {
-      const id = ids[index] ?? '';
-      if (mine.has(id)) return { ...freshly(each, id), mine: true };
-      const known = standing.get(each.key);
-      if (!known) throw new Error(`the provider lost the key ${each.key} between two statements`);
-      return { ...known, mine: false };
+    const earlier = group(others, ({ key }) => key);
+    return named.map((each): Standing | undefined => {
+      if (inserted.has(each.id)) return { ...freshly(each), isNew: true };
+      const known = earlier.get(each.key);
+      return known && { ...known, isNew: false };
     });
+  }
+
+  /** The ids of those whose keys were new. */
+  async #insert(arrived: readonly (NewKnown & { readonly id: string })[]): Promise<Set<string>> {
+    if (arrived.length === 0) return new Set();
+    const inserted = await run<{ id: string }>(this.pool, INSERT, [
+      arrived.map(({ id }) => id),
+      arrived.map(({ reference }) => reference),
+      arrived.map(({ key }) => key),
+      arrived.map(({ token }) => token),
+      arrived.map(({ amountCents }) => amountCents),
+      arrived.map(({ currency }) => currency),
+      arrived.map(({ outcome }) => outcome),
+      arrived.map(({ at }) => at),
+    ]);
+    return new Set(inserted.map(({ id }) => id));
   }
 
   /** From now on the key of a payment that was decided by then is a new one. */
@@ -168,12 +177,12 @@ export class ProviderBooks {
   }
 }
 
-function freshly({ reference, token, declined, at }: NewKnown, id: string): Known {
+function freshly({ id, reference, token, outcome, at }: NewKnown & { readonly id: string }): Known {
   return {
     id,
     reference,
     token,
-    state: declined ? 'declined' : 'authorised',
+    state: outcome === 'declined' ? 'declined' : 'authorised',
     decidedAt: at,
     captureKey: null,
     capturedAt: null,

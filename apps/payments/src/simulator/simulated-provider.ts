@@ -15,7 +15,6 @@ import type { Pool } from 'pg';
 import { Batch } from '../batch.js';
 import {
   ProviderRefusedError,
-  ProviderSilentError,
   ProviderUnavailableError,
   type Authorisation,
   type AuthoriseRequest,
@@ -32,7 +31,7 @@ import {
   type Operation,
   type Outages,
 } from './behaviour.js';
-import { ProviderBooks, type Known, type Move, type NewKnown } from './provider-books.js';
+import { ProviderBooks, type Known, type Move, type NewKnown, type Standing } from './provider-books.js';
 
 export interface SimulatorOptions {
   /** Of its own: never the service's transaction. Ended by `close`. */
@@ -57,7 +56,7 @@ export class SimulatedProvider implements PaymentProvider {
   readonly #closing = new AbortController();
   /** P2. Executed behind their callers' backs. */
   readonly #late = new Set<Promise<unknown>>();
-  readonly #arriving: Batch<NewKnown, Known & { mine: boolean }>;
+  readonly #arriving: Batch<NewKnown, Standing | undefined>;
   readonly #byId: Batch<string, Known | undefined>;
   readonly #byReference: Batch<string, Known | undefined>;
   readonly #capturing: Batch<Move, boolean>;
@@ -183,18 +182,20 @@ export class SimulatedProvider implements PaymentProvider {
 
   async #silence(operation: Operation, signal: AbortSignal): Promise<never> {
     await this.#wait(LONGEST_SILENCE_MS, signal, undefined).catch(() => undefined);
-    throw new ProviderSilentError(`simulated: ${operation} is not answered`);
+    throw new ProviderUnavailableError(`simulated: ${operation} is not answered`);
   }
 
   /** P1, P2. */
   async #hold(request: AuthoriseRequest, key: string): Promise<Authorisation> {
     const { reference, token, amountCents, currency, notAfter } = request;
     const at = this.#clock.now();
-    if (at > notAfter)
+    const isDeclined = declines(this.options.chance, token, reference);
+    const outcome = at > notAfter ? 'too-late' : isDeclined ? 'declined' : 'authorised';
+    // One after the other, so that one that is too late sees what was executed in time.
+    const known = await this.#arriving.add({ reference, key, token, amountCents, currency, outcome, at });
+    if (!known)
       return { held: false, code: 'too-late', reason: 'the payment provider got the request too late' };
-    const declined = declines(this.options.chance, token, reference);
-    const known = await this.#arriving.add({ reference, key, token, amountCents, currency, declined, at });
-    if (known.mine || this.#remembers(known.decidedAt)) return outcomeOf(known);
+    if (known.isNew || this.#remembers(known.decidedAt)) return outcomeOf(known);
     await this.#books.forget(key, new Date(at.getTime() - this.options.keyMemoryMs));
     return this.#hold(request, key);
   }
