@@ -38,7 +38,7 @@ describe.skipIf(process.platform === 'win32')('the demo after kill -9 in the mid
         const up = seconds();
         const analysis = await analysisDone(gateway, id);
         console.log(
-          `${how}: done ${seconds()} s after the restart (its own photo and outfits were through after ${up} s)`,
+          `${how}: done ${seconds()} s after the restart (its own photo and outfits: after ${up} s)`,
         );
         expect(analysis.steps.map(({ name }) => name)).toEqual(['received', 'analysing', 'done']);
         expect(await takenEffect(demo, id)).toEqual({ rows: 1, raised: 1, applied: 1, parked: 0 });

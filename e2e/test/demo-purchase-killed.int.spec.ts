@@ -70,20 +70,22 @@ describe.skipIf(process.platform === 'win32')('a purchase while payments is kill
   });
 
   it('is sold and delivered; the declined one before it holds nothing', async () => {
-    const ends = async (id: string): Promise<string[]> => {
-      const stock = `select state from stock_hold where saga_id = '${id}'`;
-      const slot = `select state from slot_booking where saga_id = '${id}'`;
-      const rows = [
-        ...(await rowsOf<{ state: string }>(demo.databaseUrl('inventory'), stock)),
-        ...(await rowsOf<{ state: string }>(demo.databaseUrl('delivery'), slot)),
-      ];
-      return rows.map(({ state }) => state);
-    };
     expect(await ends(killed.id)).toEqual(['SOLD', 'BOOKED']);
     const declined = summary.purchases.find(({ name }) => name === 'declined');
     expect((await ends(declined?.id ?? '')).filter((state) => state !== 'RELEASED')).toEqual([]);
   });
 });
+
+/** What inventory and delivery have of a purchase. */
+async function ends(id: string): Promise<string[]> {
+  const stock = `select state from stock_hold where saga_id = '${id}'`;
+  const slot = `select state from slot_booking where saga_id = '${id}'`;
+  const rows = [
+    ...(await rowsOf<{ state: string }>(demo.databaseUrl('inventory'), stock)),
+    ...(await rowsOf<{ state: string }>(demo.databaseUrl('delivery'), slot)),
+  ];
+  return rows.map(({ state }) => state);
+}
 
 /** What a service wrote down. */
 function logOf(service: string): { readonly time: string; readonly message: string }[] {

@@ -23,11 +23,14 @@ let heard: Heard[];
 let answer: (response: ServerResponse) => void;
 
 beforeAll(async () => {
-  owner = createServer(async (request, response) => {
+  owner = createServer((request, response) => {
+    const { method, url, headers } = request;
     let body = '';
-    for await (const chunk of request) body += String(chunk);
-    heard.push({ method: request.method, url: request.url, headers: request.headers, body });
-    answer(response);
+    request.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
+    request.once('end', () => {
+      heard.push({ method, url, headers, body });
+      answer(response);
+    });
   });
   const ownerUrl = `http://127.0.0.1:${await listening(owner)}`;
   const nobody = createServer();

@@ -59,13 +59,14 @@ const WORDS: Readonly<Record<string, Readonly<Record<string, (it: Purchase, bran
 /** Branches that were not asked for anything yet are no news. */
 const SILENT = new Set(['waiting', 'asked']);
 
+const isVote = ({ state }: Branch): boolean => state === 'prepared' || state === 'refused';
+
 /** In the order in which it can only have happened: votes, the decision, what came of it, the end. */
 export function stepsBetween(before: Purchase | undefined, now: Purchase, ms: number): PurchaseStep[] {
   const moved = now.branches.filter(
     ({ name, state }) =>
       !SILENT.has(state) && before?.branches.find((old) => old.name === name)?.state !== state,
   );
-  const isVote = ({ state }: Branch): boolean => state === 'prepared' || state === 'refused';
   const steps = (branches: readonly Branch[]): PurchaseStep[] =>
     branches.map((branch) => ({
       what: branch.name,

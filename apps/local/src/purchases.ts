@@ -6,7 +6,7 @@ import type { Stack } from './stack.js';
 
 export interface PurchaseRun {
   readonly name: 'bought' | 'declined' | 'killed';
-  /** It ended as it should, and the services' own books say the same. */
+  /** It ended as it should, once, and the services' own books say the same. */
   readonly ok: boolean;
   readonly purchase: Purchase;
   readonly steps: readonly PurchaseStep[];
@@ -50,7 +50,7 @@ interface Begun {
 
 const isSettled = ({ settled }: Purchase): boolean => settled;
 
-/** The purchases of the demo, over the services of a stack. Throws `TerminalError` for what it can't go on with. */
+/** The demo's purchases, over the services of a stack. Throws `TerminalError` where it can't go on. */
 export class Purchases {
   readonly #shop: Shop;
 
@@ -74,9 +74,8 @@ export class Purchases {
     const run = await this.#end('declined', begun, await begun.watched.until('settled', isSettled));
     for (const { sku, size, before, after } of run.books.stock)
       show(`${sku} ${size}: ${before} on hand before, ${after} now`);
-    show(
-      `delivery says: ${run.books.delivery ?? 'no slot was held'}; payments: ${run.books.payment ?? 'no money was held'}`,
-    );
+    const { delivery, payment } = run.books;
+    show(`delivery says: ${delivery ?? 'no slot was held'}; payments: ${payment ?? 'no money was held'}`);
     return run;
   }
 
@@ -132,14 +131,16 @@ export class Purchases {
   ): Promise<PurchaseRun> {
     const totalMs = watched.ms;
     const { status, body } = await watched.watch.again();
+    const again = { status, id: body.id ?? body.purchase, detail: body.detail };
     const books = await this.#books(purchase.id, items, before);
+    const asItShould = name === 'declined' ? isUndone : isDone;
     return {
       name,
-      ok: name === 'declined' ? isUndone(purchase, books) : isDone(purchase, books),
+      ok: again.id === purchase.id && asItShould(purchase, books),
       purchase,
       steps: watched.steps,
       totalMs,
-      again: { status, id: body.id ?? body.purchase, detail: body.detail },
+      again,
       books,
       traceId: watched.watch.traceId,
     };

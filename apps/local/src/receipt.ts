@@ -21,7 +21,8 @@ export function purchaseWords({ ok, purchase, again, totalMs }: PurchaseRun): st
     return pc.red(`purchase ${id} did not end as it should: it is ${state}${why ? `, ${why.reason}` : ''}`);
   const what =
     state === 'bought' ? `bought for ${money(totalCents, currency)}` : `${state}, nothing stays held`;
-  return `${what}; the same request again: ${again.status}, the same purchase ${pc.dim(`(${milliseconds(totalMs)})`)}`;
+  const same = again.id === id ? 'the same purchase' : `another purchase, ${again.id}`;
+  return `${what}; the same request again: ${again.status}, ${same} ${pc.dim(`(${milliseconds(totalMs)})`)}`;
 }
 
 /** What a buyer gets: every line, the sum, the slot, and what became of the money. */

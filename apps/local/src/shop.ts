@@ -52,7 +52,7 @@ const LOOK_MS = { soon: 15, later: 100, soonForMs: 3_000 };
 const MOST_LOOKED_AT = 10;
 const REGION = 'North';
 
-/** The shop as a browser meets it: all through the gateway. Throws `TerminalError` with a refusal's own words. */
+/** The shop as a browser meets it: through the gateway. Throws `TerminalError` with a refusal's words. */
 export class Shop {
   constructor(
     private readonly gatewayUrl: string,
@@ -67,7 +67,7 @@ export class Shop {
     const worn: string[] = [];
     for (const category of categories) {
       const query = new URLSearchParams({ category, formality, limit: '100' });
-      const { body } = await this.#ask<{ garments: Garment[] }>('GET', `/garments?${query}`);
+      const { body } = await this.#ask<{ garments: Garment[] }>('GET', `/garments?${query.toString()}`);
       for (const { sku, colours } of bySuiting(body.garments, seen, worn).slice(0, MOST_LOOKED_AT)) {
         const size = sizeFrom(await this.stockOf(sku));
         if (size === undefined) continue;

@@ -53,7 +53,7 @@ export class Forward {
       throw new ProblemException({
         status: 503,
         kind: 'service-not-configured',
-        detail: `This gateway was not told where ${owner} is: set AURA_${owner.toUpperCase()}_URL and start it again.`,
+        detail: `This gateway was not told where ${owner} is: set AURA_${owner.toUpperCase()}_URL.`,
       });
     const query = originalUrl.indexOf('?');
     const target = targetOf(url, path, query < 0 ? '' : originalUrl.slice(query));
