@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ask, recordingLogger } from '../../test/service.js';
 import { shopDatabases, type ShopDatabases } from '../../test/shop-databases.js';
-import { shop } from '../../test/shop.js';
+import { sagaShop } from '../../test/saga-shop.js';
 import { startService, type RunningService } from '../start-service.js';
 
 let databases: ShopDatabases;
@@ -10,7 +10,7 @@ beforeAll(async () => {
   databases = await shopDatabases();
   const nowhere = '127.0.0.1:2';
   service = await startService({
-    ...shop,
+    ...sagaShop,
     environment: {
       ...databases.environment,
       AURA_LOG_KIND: 'kafka',
@@ -32,6 +32,7 @@ it('readiness names broker and registry where they are away; the service is ther
     database: { status: 'up' },
     log: { status: 'down' },
     registry: { status: 'down', detail: 'the schema registry did not answer within 1500 ms' },
+    sagas: { status: 'down', detail: expect.stringMatching(/^nothing is decided: /) as string },
   });
   expect(json.detail).toMatch(/log \(.+\); registry \(the schema registry did not answer/);
   const order = {
