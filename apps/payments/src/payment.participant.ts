@@ -7,6 +7,7 @@ import {
   type Ask,
   type ExternalParticipant,
   type OutsideCall,
+  type SetWork,
   type Vote,
 } from '@aura/saga';
 import { PaymentHold } from '@aura/schemas';
@@ -30,8 +31,6 @@ interface Held {
 
 type Accepted = Answer & { readonly accepted: true };
 type Hold = Ask<PaymentHold>;
-/** The work of a set of asks: what one of them causes is scheduled through `of`. */
-type SetWork = Work & { of(ask: Hold): Work };
 
 /**
  * Money for a purchase: held at the provider, then taken or given back.

@@ -61,7 +61,7 @@ export async function finishAll(
 ): Promise<Failure[]> {
   const { participant } = branch;
   const form = phase === 'commit' ? 'commitAll' : 'cancelAll';
-  if (!('call' in participant) && participant[form]) {
+  if (participant[form]) {
     const done = await inOneSavepoint(phase, branch, calls, work, logger, async (asks, set) => {
       await participant[form]?.(asks, set);
       return asks.map(() => undefined);

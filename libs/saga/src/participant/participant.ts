@@ -48,8 +48,8 @@ export interface Participant<I extends object = object> {
   /** Gives back what `prepare` held; of a compensatable: undoes it. After a yes only, and once. */
   cancel(ask: Ask<I>, work: Work): Promise<void>;
   /**
-   * Locks, in one sorted statement, the rows that these asks are going to change, whatever their phase: before
-   * any of them is called. Without it two replicas with the same rows in their units wait for each other.
+   * Locks, in one sorted statement, the rows that these asks are going to change, whatever their phase:
+   * before any of them is called. Without it two replicas that change the same rows can deadlock (H18).
    */
   lockAll?(asks: readonly Ask<I>[], work: Work): Promise<void>;
   /**
@@ -99,4 +99,7 @@ export interface ExternalParticipant<I extends object = object> {
   commit(ask: Ask<I>, work: Work): Promise<void>;
   /** The service's own rows only: outside it is `release` that gives back. */
   cancel(ask: Ask<I>, work: Work): Promise<void>;
+  /** As those of `Participant`. */
+  commitAll?(asks: readonly Ask<I>[], work: SetWork): Promise<void>;
+  cancelAll?(asks: readonly Ask<I>[], work: SetWork): Promise<void>;
 }
