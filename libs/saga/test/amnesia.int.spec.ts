@@ -173,4 +173,31 @@ describe.each(['postgres', 'kafka'] as const)('over the %s log', (kind) => {
     await settled('it is compared again', async () => (await atOf())?.getTime() !== before.getTime());
     await shop.rows('delete from aura.relay_finding');
   }, 60_000);
+
+  it('A4: two replicas that take back at once do it once', async () => {
+    await begin(kind);
+    const { id: before } = await buy();
+    await settled('one ends', async () => (await shop.sagas.find(before))?.phase === 'COMMITTED');
+    await backUp();
+    const ids: string[] = [];
+    for (let nth = 0; nth < 20; nth++) ids.push((await buy()).id);
+    const all = async (on: SagaService) => {
+      const phases = await Promise.all(ids.map(async (id) => (await on.sagas.find(id))?.phase));
+      return phases.every((phase) => phase === 'COMMITTED');
+    };
+    await settled('all end', () => all(shop));
+    await shop.stop();
+    await backup?.restore();
+    const spec = { name: 'shop', coordinates: [running.definition as never], database, clock: LATER };
+    [shop] = await Promise.all([system.service(spec), system.service(spec)]);
+    await settled('all end as they had', () => all(shop));
+    const logs = await Promise.all(ids.map((id) => shop.sagas.operations.show(id, 100)));
+    for (const details of logs) {
+      const facts = details?.log.flatMap((step) => step.facts.map(({ fact }) => fact)) ?? [];
+      const once = ['recalled', 'committed', 'ended'].map(
+        (name) => facts.filter((fact) => fact === name).length,
+      );
+      expect(once).toEqual([1, 1, 1]);
+    }
+  }, 60_000);
 });
