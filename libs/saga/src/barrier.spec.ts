@@ -62,11 +62,7 @@ describe.each(BRANCH_KINDS)('a %s branch', (kind) => {
 });
 
 it('knows every state', () => {
-  expect(
-    TABLE.map(([state]) => state)
-      .filter(Boolean)
-      .toSorted(),
-  ).toEqual([...BARRIER_STATES].toSorted());
+  expect(new Set(TABLE.map(([state]) => state))).toEqual(new Set([undefined, ...BARRIER_STATES]));
 });
 
 /** What happened to the world, and what was said, in one history of one branch. */

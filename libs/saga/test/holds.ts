@@ -1,3 +1,4 @@
+import type { Work } from '@aura/eventing';
 import { statement } from '@aura/platform';
 import { prepared, refused, type Ask, type Participant } from '../src/index.js';
 import type { Wanted } from './branches.js';
@@ -13,15 +14,16 @@ const END = statement(
   `update hold set state = $3 where saga_id = $1 and branch = $2 and state = 'HELD' returning state`,
 );
 
+async function end({ sagaId, branch }: Ask, state: string, work: Work): Promise<void> {
+  const rows = await work.run(END, [sagaId, branch, state]);
+  if (rows.length !== 1) throw new Error(`branch ${branch} of ${sagaId} is not held`);
+}
+
 /**
  * Holds whatever is wanted, but refuses what is called `none`. Its table's key and states make it fail where
  * a phase takes effect twice.
  */
 export function holding(): Participant<Wanted> {
-  const end = async ({ sagaId, branch }: Ask, state: string, work: Parameters<Participant['commit']>[1]) => {
-    const rows = await work.run(END, [sagaId, branch, state]);
-    if (rows.length !== 1) throw new Error(`branch ${branch} of ${sagaId} is not held`);
-  };
   return {
     async prepare({ sagaId, branch, input }, work) {
       if (input.what === 'none') return refused('sold-out', 'none is left');

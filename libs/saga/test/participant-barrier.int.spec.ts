@@ -23,6 +23,7 @@ import {
   type ParticipantFixture,
   type Wanted,
 } from './participant-fixture.js';
+import { short } from './participant-words.js';
 
 const KINDS = [Hold, Rent, Pack, Ship, Charge];
 const SAGAS = 2_500;
@@ -52,11 +53,12 @@ class Scripted implements Participant<Wanted> {
   }
 }
 
+const never = (): Promise<never> => Promise.reject(new Error('no task runs here'));
+
 let scripted: Scripted;
 let service: ParticipantFixture;
 beforeAll(async () => {
   scripted = new Scripted();
-  const never = (): Promise<never> => Promise.reject(new Error('no task runs here'));
   const outside: ExternalParticipant<Wanted> = {
     call: never,
     lookUp: never,
@@ -151,11 +153,7 @@ it('rows and answers are those of the barrier, for thousands of histories in set
   const states = new Map(rows.map(({ id, state }) => [id, state]));
   const answers = Map.groupBy(await service.answers(), ({ key }) => key);
   for (const { saga, type, state, said } of models) {
-    const heard = (answers.get(saga.id) ?? []).map(({ type: name, payload }) =>
-      [name.slice('aura.'.length), payload['code'] ?? payload['ran']]
-        .filter((p) => p !== undefined)
-        .join(' '),
-    );
+    const heard = (answers.get(saga.id) ?? []).map(short);
     expect({ id: saga.id, type: type.name, state: states.get(saga.id), heard }).toEqual({
       id: saga.id,
       type: type.name,

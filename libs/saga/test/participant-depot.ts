@@ -49,7 +49,8 @@ export class Depot implements Participant<Wanted> {
   protected async end(method: string, ask: Ask<Wanted>, work: Work, state: string): Promise<void> {
     this.note(method, ask);
     const [rows] = await work.manager.query(
-      `update hold set state = $3 where saga_id = $1 and branch = $2 and state = 'held' returning sku, pieces`,
+      `update hold set state = $3 where saga_id = $1 and branch = $2 and state = 'held'
+       returning sku, pieces`,
       [...idOf(ask), state],
     );
     if (rows.length !== 1) throw new Error(`${ask.branch} of ${ask.sagaId} is not held`);

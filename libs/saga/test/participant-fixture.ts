@@ -125,7 +125,6 @@ function fixtureOn(
   let now = new Date();
   const clock = { now: () => now };
   const publishes = new Answers('depot').types();
-  const codecs = new Map(publishes.map(({ name, schema }) => [name, new AvroCodec(name, schema)]));
   const contracts = new Contracts({ publishes, subscribes: [] });
   const units = new UnitsOfWork({ dataSource, clock, contracts, onCommitted: () => undefined });
   const participants = new Participants({
@@ -137,7 +136,7 @@ function fixtureOn(
     logger,
     ...options,
   });
-  let seen = 0n;
+  const position = { seen: 0n };
   return {
     pool,
     units,
@@ -156,18 +155,7 @@ function fixtureOn(
       if (event)
         await units.run((work) => handler.handle(events, work), { kind: 'event', event, group: 'depot' });
     },
-    async answers() {
-      const { rows } = await pool.query<Raised & { position: string }>(
-        'select position, type, key, body, headers from aura.outbox where position > $1 order by position',
-        [seen],
-      );
-      seen = BigInt(rows.at(-1)?.position ?? seen);
-      return rows.map(({ type, key, body, headers }) => {
-        const codec = codecs.get(type) as AvroCodec;
-        const payload = codec.decode(body, codec.schema);
-        return { type, key, body, headers, payload: payload as Raised['payload'] };
-      });
-    },
+    answers: () => answersSince(pool, position),
     async states() {
       const { rows } = await pool.query<{ key: string; state: string }>(
         `select saga_id || '/' || branch as key, state from aura.branch order by 1`,
@@ -190,7 +178,24 @@ function fixtureOn(
   };
 }
 
-/** `name type: state`, for what is said about a branch. */
+const codecs = new Map(
+  new Answers('depot').types().map(({ name, schema }) => [name, new AvroCodec(name, schema)]),
+);
+
+async function answersSince(pool: Pool, position: { seen: bigint }): Promise<Raised[]> {
+  const { rows } = await pool.query<Raised & { position: string }>(
+    'select position, type, key, body, headers from aura.outbox where position > $1 order by position',
+    [position.seen],
+  );
+  position.seen = BigInt(rows.at(-1)?.position ?? position.seen);
+  return rows.map(({ type, key, body, headers }) => {
+    const codec = codecs.get(type) as AvroCodec;
+    const payload = codec.decode(body, codec.schema) as Raised['payload'];
+    return { type, key, body, headers, payload };
+  });
+}
+
+/** A branch, as it is told about. */
 export interface BranchOf {
   readonly branch: string;
   readonly type: BranchType;

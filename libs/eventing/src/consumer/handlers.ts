@@ -25,8 +25,8 @@ export interface RefusedRecord {
 interface HandlerBase {
   readonly type: EventType;
   /**
-   * More types that it takes: the same event of other publishers (`SharedEvent`), or events that belong in one
-   * set. A set handler of several types gets them as one run.
+   * More types that it takes: the same event of other publishers (`SharedEvent`), or events that belong in
+   * one set. A set handler of several types gets them as one run.
    */
   readonly also?: readonly EventType[];
   /** For people: `<class>.<method>`. Unique in the service. */

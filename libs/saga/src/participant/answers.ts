@@ -1,4 +1,4 @@
-/** What a participant says to the coordinator: each answer a function of the branch's row, for ever the same. */
+/** What a participant says to the coordinator: each answer a function of the branch's row alone. */
 import type { EventType, NewEvent } from '@aura/contracts';
 import {
   BranchCancelled,

@@ -73,9 +73,6 @@ export class Asked {
 
 /** `work` of a set: whoever raises says for which of the asks. */
 export function setWorkOf(work: Work, asks: ReadonlyMap<Ask, Asked>): SetWork {
-  const unnamed = (what: string): never => {
-    throw new InvariantError(`a set of asks ${what} without saying for which: use work.of(ask)`);
-  };
   return {
     manager: work.manager,
     now: work.now,
@@ -92,4 +89,8 @@ export function setWorkOf(work: Work, asks: ReadonlyMap<Ask, Asked>): SetWork {
         : unnamed(`named branch ${ask.branch} of saga ${ask.sagaId}, no part of it,`);
     },
   };
+}
+
+function unnamed(what: string): never {
+  throw new InvariantError(`a set of asks ${what} without saying for which: use work.of(ask)`);
 }

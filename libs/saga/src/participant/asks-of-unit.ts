@@ -43,7 +43,7 @@ interface Item {
 
 interface Readable extends Item, Call {}
 
-/** Items alike in type and action, in the order of their sagas' ids; `calls`: what a participant is called for. */
+/** Alike in type and action, in the order of their sagas' ids. `calls`: those a participant is called for. */
 interface Group extends Pick<Item, 'branch' | 'action'> {
   readonly items: readonly Item[];
   readonly calls: readonly Readable[];

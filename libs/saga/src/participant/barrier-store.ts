@@ -27,8 +27,8 @@ const FIND = statement(
 const INSERT = statement(
   'branch_insert',
   `insert into aura.branch (${COLUMNS})
-   select saga_id, branch, branch_type, coordinator, state, input_schema, input, deadline, reply, code, reason,
-          created_at, prepared_at, decided_at, ask_at, asks, called_at, outside::jsonb, trace::jsonb
+   select saga_id, branch, branch_type, coordinator, state, input_schema, input, deadline, reply, code,
+          reason, created_at, prepared_at, decided_at, ask_at, asks, called_at, outside::jsonb, trace::jsonb
      from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[],
                  $8::timestamptz[], $9::text[], $10::text[], $11::text[], $12::timestamptz[],
                  $13::timestamptz[], $14::timestamptz[], $15::timestamptz[], $16::int[], $17::timestamptz[],

@@ -42,8 +42,8 @@ function findingOf(
       severity: 'warning',
       subject,
       words:
-        `${row.branchType} is held since ${row.preparedAt?.toISOString()} and ${row.coordinator} has not said ` +
-        `what was decided, asked ${row.asks} times: look at the saga there`,
+        `${row.branchType} is held since ${row.preparedAt?.toISOString()} and ${row.coordinator} has not ` +
+        `said what was decided, asked ${row.asks} times: look at the saga there`,
       command: undefined,
     };
   const since = (row.decidedAt ?? row.createdAt).toISOString();

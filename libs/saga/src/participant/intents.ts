@@ -80,14 +80,14 @@ export class Intents {
       await this.#refuse({ ...held, state: 'RELEASING' }, vote, work);
       return scheduleWork('release', row, work);
     }
-    const { answers, askAfterMs, onHeld } = this.context;
+    const { answers, askAfterMs } = this.context;
     const askAt = new Date(work.now.getTime() + askAfterMs);
     const reply = vote.reply === undefined ? null : JSON.stringify(vote.reply);
     const next: BranchRow = { ...held, state: 'PREPARED', reply, preparedAt: work.now, askAt };
     await updateBranches(work, [next]);
     markVote(next);
     work.raise(answers.vote(next), { correlationId: row.sagaId });
-    work.afterCommit(() => onHeld(askAt));
+    work.afterCommit(() => this.context.onHeld(askAt));
   }
 
   async #prepare(row: BranchRow, answer: Answer & { accepted: true }, work: Work): Promise<Vote> {

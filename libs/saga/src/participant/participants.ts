@@ -33,7 +33,7 @@ export interface ParticipantsOptions {
   readonly logger: Logger;
   /** How old a yes gets before it asks for its decision (ms). Default 10,000. */
   readonly askAfterMs?: number;
-  /** How long a hold waits for its decision, or a decision for its work, before it is a finding (ms). Default 120,000. */
+  /** How long a hold, or the work of a decision, waits before it is a finding (ms). Default 120,000. */
   readonly attentionAfterMs?: number;
   /** How long an ended branch is remembered; at least as long as the inbox. Default 15. */
   readonly rememberDays?: number;
@@ -42,8 +42,8 @@ export interface ParticipantsOptions {
 /**
  * Handlers and tasks that carry out what coordinators ask of this service.
  *
- * Guarantees: each branch is prepared at most once, and never after a cancel; committed or cancelled once, and
- * only after a yes; answered again when asked again (barrier.ts). Nothing of it becomes a dead letter.
+ * Guarantees: each branch is prepared at most once, and never after a cancel; committed or cancelled once,
+ * and only after a yes; answered again when asked again (barrier.ts). Nothing of it becomes a dead letter.
  */
 export class Participants {
   readonly #context: IntentContext;
@@ -129,8 +129,8 @@ export class Participants {
   }
 
   /**
-   * H20. What was lost with a decision is asked for; an ask that was lost is not answered, and its saga aborts
-   * at its deadline: what comes after it must not wait.
+   * H20. What was lost with a decision is asked for; an ask that was lost is not answered, and its saga
+   * aborts at its deadline: what comes after it must not wait.
    */
   async #refused({ topic, key, type, id }: RefusedRecord, error: unknown, work: Work): Promise<void> {
     const words = `an event of ${topic} could not be handled: ${asError(error).message}`;
