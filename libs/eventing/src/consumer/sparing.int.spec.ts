@@ -1,4 +1,3 @@
-import type { EventEnvelope } from '@aura/contracts';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { consumerFixture, ledgerService, type ConsumerFixture } from '../../test/consumer-fixture.js';
 import { at, HandDrivenLog } from '../../test/hand-driven-log.js';
@@ -86,7 +85,7 @@ it('H20: parks what one of its handlers needs', async () => {
     mode: 'each',
     type: events.counted,
     name: 'Strict.note',
-    handle: (_: EventEnvelope) => Promise.resolve(),
+    handle: () => Promise.resolve(),
   };
   await service.consumer(log.port, [sparing(told), strict]).start();
   await log.assign(events.topic, 0);

@@ -16,7 +16,7 @@ import type { Handlers } from './handlers.js';
 /** S1. */
 export function isSpared(record: LogRecord, handlers: Handlers): boolean {
   const takers = handlers.of(record.headers[HEADER.type] ?? '', record.topic);
-  return takers.length > 0 && takers.every(({ refused }) => refused !== undefined);
+  return takers.length > 0 && takers.every((taker) => taker.refused !== undefined);
 }
 
 /** Those of `deliveries` that are refused and spared, and the others; both in their order. */
