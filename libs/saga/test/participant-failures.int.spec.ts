@@ -16,6 +16,10 @@ import { emptied, entriesOf, said, short, stock, stockOf, two } from './particip
 /** The same, in sets; `setFault` is thrown by the set forms, after they wrote. */
 class SetDepot extends Depot {
   setFault: Error | undefined;
+  lockAll(asks: readonly Ask<Wanted>[]): Promise<void> {
+    this.calls.push(`lockAll ${asks.length}`);
+    return Promise.resolve();
+  }
   async prepareAll(asks: readonly Ask<Wanted>[], work: SetWork): Promise<Vote[]> {
     this.calls.push(`prepareAll ${asks.length}`);
     const votes: Vote[] = [];
@@ -159,12 +163,39 @@ describe('sets', () => {
     await inSets.deliver(...order.map((saga) => saga.committed(stock)));
     const byId = sagas.map(({ id }) => id).toSorted();
     expect(sets.calls).toEqual([
+      'lockAll 3',
       'prepareAll 3',
       ...byId.map((id) => `prepare ${id}/stock`),
+      'lockAll 3',
       'commitAll 3',
       ...byId.map((id) => `commit ${id}/stock`),
     ]);
     expect(await stockOf(service, 'sku-1')).toEqual({ free: 4, held: 0, sold: 6 });
+  });
+
+  it('H18: locks once for all phases of a unit, before anything is called', async () => {
+    const [old, fresh] = [new SagaOf(), new SagaOf()];
+    await inSets.deliver(old.started(two));
+    sets.calls.length = 0;
+    await inSets.deliver(old.committed(stock), fresh.started(two));
+    expect(sets.calls.filter((call) => call.includes('All'))).toEqual([
+      'lockAll 2',
+      'commitAll 1',
+      'prepareAll 1',
+    ]);
+  });
+
+  it('nothing of a set is raised without saying for which ask', async () => {
+    const careless = new SetDepot();
+    careless.prepareAll = (_asks, work) => {
+      work.schedule({ kind: 'any', key: 'any', payload: {} });
+      return Promise.resolve([]);
+    };
+    const other = service.another({ participants: [{ type: Hold, participant: careless }] });
+    await other.deliver(new SagaOf().started(two));
+    // Each by itself, then.
+    expect(await said(service)).toEqual(['BranchPrepared']);
+    expect(await service.rows('select from aura.task')).toEqual([]);
   });
 
   it('tries each by itself where the set throws, and undoes what the set wrote', async () => {

@@ -170,12 +170,17 @@ describe('out of order', () => {
     expect(depot.calls).toEqual([]);
   });
 
-  it('H10: what is held is never forgotten', async () => {
-    const saga = new SagaOf();
-    await service.deliver(saga.started(two));
+  it('H10: what is held, or still to be done, is never forgotten', async () => {
+    const [saga, working] = [new SagaOf(), new SagaOf()];
+    await service.deliver(saga.started(two), working.started(two));
+    depot.faults.set('commit', () => new Error('not now'));
+    await service.deliver(working.committed(stock));
     service.now = new Date(Date.now() + 400 * 86_400_000);
     await service.participants.runOnce();
-    expect(await service.states()).toEqual({ [`${saga.id}/stock`]: 'PREPARED' });
+    expect(await service.states()).toEqual({
+      [`${saga.id}/stock`]: 'PREPARED',
+      [`${working.id}/stock`]: 'COMMITTING',
+    });
   });
 });
 

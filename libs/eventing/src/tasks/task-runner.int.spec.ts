@@ -206,6 +206,14 @@ it('a terminal error fails a task at once; without an ending for that, it stays 
   expect(await rows()).toMatchObject([{ state: 'failed', attempt: 1, error: { message: 'never' } }]);
 });
 
+it('a task without a last attempt is tried again, whatever it throws and however often', async () => {
+  await schedule('work');
+  await service.pool.query('update aura.task set attempt = 10');
+  const endless = effectOf('a', () => Promise.reject(new TerminalError('never')));
+  await runner([{ ...endless, maxAttempts: Infinity }]).runOnce();
+  expect(await rows()).toMatchObject([{ state: 'due', attempt: 11, error: { message: 'never' } }]);
+});
+
 it('after the last attempt the handler’s own ending is told, once', async () => {
   await schedule('work');
   const handler: TaskHandler = {
