@@ -189,7 +189,7 @@ describe('sets', () => {
     const careless = new SetDepot();
     careless.prepareAll = (_asks, work) => {
       work.schedule({ kind: 'any', key: 'any', payload: {} });
-      return Promise.resolve([]);
+      return Promise.resolve([prepared()]);
     };
     const other = service.another({ participants: [{ type: Hold, participant: careless }] });
     await other.deliver(new SagaOf().started(two));
