@@ -7,8 +7,8 @@ import type { Migration } from '@aura/eventing';
  * - `branch_type`, `coordinator` are pinned by the first ask (H28).
  * - `input_schema`, `input`, `deadline` are null on a tombstone: nobody said what would have been asked.
  * - `ask_at` is set while a yes waits for its decision. `branch_ask_at` holds only those rows,
- *   `branch_pending` only those that a task works on: both are small. They make the update of a decision write
- *   an entry of the primary key as well (no HOT), which costs less than to look for such rows without them.
+ *   `branch_pending` only those that a task works on: both are small. With them the update of a decision
+ *   writes an entry of the primary key as well (no HOT); looking for such rows without them would cost more.
  * - `called_at`, `outside` belong to external branches: the last time that somebody outside may have been
  *   asked, and what they said.
  *
