@@ -3,6 +3,8 @@ import 'reflect-metadata';
 import { startNaiveStock } from './naive-stock.js';
 import { startOrders } from './orders.js';
 import type { FromService, ServiceSettings, ToService } from './settings.js';
+import { startParticipant, startShop } from './saga-chaos/services.js';
+import { PARTICIPANTS } from './saga-chaos/shop-saga.js';
 import { startStock } from './stock.js';
 
 /** A parent that was killed itself leaves nobody behind. */
@@ -17,6 +19,9 @@ tell({ kind: 'ready' });
 async function start(): Promise<{ stopLoad?(): Promise<void>; close(): Promise<void> }> {
   if (settings.role === 'orders')
     return startOrders(settings, (id) => tell({ kind: 'committed', ids: [id] }));
+  if (settings.role === 'shop') return startShop(settings);
+  const participant = PARTICIPANTS.find((name) => settings.role === `participant ${name}`);
+  if (participant) return startParticipant(settings, participant);
   return settings.role === 'stock' ? startStock(settings) : startNaiveStock(settings);
 }
 

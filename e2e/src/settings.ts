@@ -1,4 +1,7 @@
-export type Role = 'orders' | 'stock' | 'naive-stock';
+import type { SagaLoad } from './saga-chaos/services.js';
+import type { ParticipantName } from './saga-chaos/shop-saga.js';
+
+export type Role = 'orders' | 'stock' | 'naive-stock' | 'shop' | `participant ${ParticipantName}`;
 
 export type LogSettings =
   | { readonly kind: 'postgres'; readonly url: string }
@@ -9,6 +12,8 @@ export interface ServiceSettings {
   readonly role: Role;
   readonly databaseUrl: string;
   readonly log: LogSettings;
+  /** Of the shop only. */
+  readonly load?: SagaLoad;
 }
 
 export type ToService = 'stop-load' | 'stop';

@@ -1,4 +1,4 @@
-// `npm run chaos -- events|brokers [options]`: services under load, crashes in rounds, and at the end the
+// `npm run chaos -- events|brokers|sagas [options]`: services under load, crashes in rounds, and at the end the
 // books of what was committed and what took effect. Ends 0 where the promise was kept, 1 where it was not.
 import { pathToFileURL } from 'node:url';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import { fail, Problem } from '../start/problem.mjs';
 import { progress } from '../start/progress.mjs';
 import { misused, readArguments } from '../start/usage.mjs';
 import { startTestKafka } from '../infra/kafka.mjs';
+import { chaosOfSagas } from './sagas.mjs';
 
 /** What each campaign crashes, and how many rounds it has where none is asked for. */
 const CAMPAIGNS = {
@@ -14,28 +15,36 @@ const CAMPAIGNS = {
   brokers: { strikes: 'brokers', rounds: 20 },
 };
 const USAGE = `usage: npm run chaos -- events|brokers [options]
+       npm run chaos -- sagas [--seconds N] [--log postgres|kafka] [--seed S] [--json]
 
   events   kills services under load (SIGKILL), at random: 50 rounds, each at least one of three
   brokers  kills one of three Kafka brokers under load (SIGKILL), at random: 20 rounds
+  sagas    kills the services of sagas under 200 starts a second, one every 2 s: 300 seconds
 
   --rounds N            how many rounds
   --seed S              draws the rounds of an earlier run again
-  --log postgres|kafka  the log of \`events\` (default: postgres)
+  --log postgres|kafka  the log of \`events\` and \`sagas\` (default: postgres)
+  --seconds N           how long \`sagas\` are under load
+  --json                one line of \`sagas\` for scripts
 
 Examples:
   npm run chaos -- events
   npm run chaos -- events --log kafka --rounds 10
-  npm run chaos -- brokers --seed 1955388483`;
+  npm run chaos -- brokers --seed 1955388483
+  npm run chaos -- sagas --log kafka --seconds 60`;
 
 function asked() {
   const { values, positionals } = readArguments(USAGE, {
     rounds: { type: 'string' },
     seed: { type: 'string' },
     log: { type: 'string' },
+    seconds: { type: 'string' },
+    json: { type: 'boolean', default: false },
   });
+  if (positionals.join() === 'sagas') return askedOfSagas(values);
   const [name, ...more] = positionals;
   const campaign = Object.hasOwn(CAMPAIGNS, name ?? '') && more.length === 0 ? CAMPAIGNS[name] : null;
-  if (!campaign) misused(USAGE, 'Give one of events and brokers.');
+  if (!campaign) misused(USAGE, 'Give one of events, brokers and sagas.');
   const { rounds = String(campaign.rounds), seed, log } = values;
   if (!/^[1-9]\d{0,3}$/.test(rounds)) misused(USAGE, `There can't be ${rounds} rounds: 1 to 9999.`);
   if (seed !== undefined && !/^\d{1,10}$/.test(seed)) misused(USAGE, `${seed} is no seed: a whole number.`);
@@ -47,6 +56,20 @@ function asked() {
     rounds: Number(rounds),
     seed: Number(seed ?? Math.floor(Math.random() * 2 ** 31)),
     log: name === 'brokers' ? 'brokers' : (log ?? 'postgres'),
+  };
+}
+
+function askedOfSagas({ rounds, seed, log = 'postgres', seconds = '300', json }) {
+  if (rounds !== undefined) misused(USAGE, 'Sagas have no rounds: give --seconds.');
+  if (!/^[1-9]\d{0,4}$/.test(seconds)) misused(USAGE, `${seconds} is no number of seconds: 1 to 99999.`);
+  if (seed !== undefined && !/^\d{1,10}$/.test(seed)) misused(USAGE, `${seed} is no seed: a whole number.`);
+  if (!/^(?:postgres|kafka)$/.test(log)) misused(USAGE, `There is no log ${log}.`);
+  return {
+    name: 'sagas',
+    seconds: Number(seconds),
+    seed: Number(seed ?? Math.floor(Math.random() * 2 ** 31)),
+    log,
+    json,
   };
 }
 
@@ -108,6 +131,7 @@ const MOST_NAMED = 20;
 
 try {
   const options = asked();
+  if (options.name === 'sagas') process.exit(await chaosOfSagas(options, { load, registryFor }));
   const verdict = await run(options);
   console.log(table(verdict, options));
   for (const sentence of verdict.broken.slice(0, MOST_NAMED)) console.log(`✖ ${sentence}`);

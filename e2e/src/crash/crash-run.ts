@@ -183,7 +183,8 @@ function distinct(rows: readonly { readonly id: string }[]): number {
   return new Set(rows.map(({ id }) => id)).size;
 }
 
-async function openLog(kind: CrashRunOptions['log'], servers: OwnServer[]): Promise<LogSettings> {
+/** The log of a run, on servers of its own that are added to `servers`. */
+export async function openLog(kind: CrashRunOptions['log'], servers: OwnServer[]): Promise<LogSettings> {
   if (kind === 'postgres') {
     const server = await ownPostgres('the log’s Postgres');
     servers.push(server);

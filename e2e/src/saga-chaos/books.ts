@@ -1,0 +1,132 @@
+import { HEADER, newEventId } from '@aura/contracts';
+import type { EventLog, NewRecord } from '@aura/event-log';
+import type { Seeded } from '@aura/testing';
+import { rowsOf } from '../crash/books.js';
+import type { ParticipantBooks, SagaBooks } from './laws.js';
+import { COORDINATOR, PARTICIPANTS, type ParticipantName } from './shop-saga.js';
+
+export type Urls = Readonly<Record<ParticipantName | typeof COORDINATOR, string>>;
+
+/** What SQL itself does not hold: gives words for what is broken when nothing is under way. */
+const CONSERVATION: Readonly<Record<ParticipantName, string>> = {
+  stock: `select format('%s holds %s of %s pieces', sku, held, total) as words from item where held <> 0
+    union all select format('%s pieces sold, %s taken', sold, taken) from (select sum(sold) as sold from item) i,
+      (select count(*) as taken from effect where what = 'TAKEN') e where sold <> taken`,
+  money: `select format('the ledger is off by %s', sum(cents)) as words from entry having sum(cents) <> 0
+    union all select format('%s cents are held', sum(cents)) from entry where account = 'held'
+      having sum(cents) <> 0`,
+  slots: `select format('%s slots are held', held) as words from slot where held <> 0
+    union all select format('%s slots booked, %s taken', booked, taken) from slot,
+      (select count(*) as taken from effect where what = 'TAKEN') e where booked <> taken`,
+};
+
+const LEFTOVERS = `
+  select count(*) || ' ' || what as words from (
+    select 'keys are parked' as what from aura.parked_key
+    union all select 'letters wait' from aura.letter
+    union all select 'keys are parked at the relay' from aura.relay_parked_key
+    union all select 'tasks are not ended' from aura.task
+    union all select 'events are not published' from aura.outbox
+               where position > (select position from aura.relay_cursor)) as found
+   group by what`;
+
+const SAGAS = `select id, phase, state -> 'why' ->> 'code' as code, attention from aura.saga`;
+
+const SAGA_ROWS = '(select id, type, version, phase, state, attention, decided_at, ended_at from aura.saga)';
+
+const topicOf = (service: string): string => `${service}.events`;
+const SERVICES = [COORDINATOR, ...PARTICIPANTS] as const;
+
+/** Reads everything that the laws are about. */
+export async function readBooks(urls: Urls, log: EventLog): Promise<SagaBooks> {
+  const shop = urls[COORDINATOR];
+  const participants = await Promise.all(
+    PARTICIPANTS.map(async (name) => [name, await participantBooks(urls[name], name)] as const),
+  );
+  const decisions = await recordsOf(log, topicOf(COORDINATOR));
+  const saying = (type: string): Set<string> =>
+    new Set(decisions.filter(({ headers }) => headers[HEADER.type] === type).map(({ key }) => key));
+  const purchases = await rowsOf<{ saga_id: string }>(shop, 'select saga_id from purchase');
+  return {
+    sagas: await rowsOf(shop, SAGAS),
+    purchases: purchases.map(({ saga_id }) => saga_id),
+    participants: Object.fromEntries(participants),
+    committedInLog: saying('aura.SagaCommitted'),
+    abortedInLog: saying('aura.SagaAborted'),
+    leftovers: await leftovers(urls),
+  };
+}
+
+async function participantBooks(url: string, name: ParticipantName): Promise<ParticipantBooks> {
+  const broken = await rowsOf<{ words: string }>(url, CONSERVATION[name]);
+  return {
+    branches: await rowsOf(url, 'select saga_id, state from aura.branch'),
+    effects: await rowsOf(url, 'select saga_id, what from effect'),
+    broken: broken.map(({ words }) => words),
+  };
+}
+
+export async function leftovers(urls: Urls): Promise<string[]> {
+  const all = Object.entries(urls).map(async ([name, url]) =>
+    (await rowsOf<{ words: string }>(url, LEFTOVERS)).map(({ words }) => `${name}: ${words}`),
+  );
+  return (await Promise.all(all)).flat();
+}
+
+/** Whether every service has taken all that the others have said. */
+export async function caughtUp(urls: Urls, log: EventLog): Promise<boolean> {
+  const ends = new Map<string, bigint>();
+  for (const service of SERVICES)
+    for (const { partition, end } of await log.bounds(topicOf(service)))
+      ends.set(`${topicOf(service)} ${partition}`, end);
+  const behind = SERVICES.map(async (service) => {
+    const sql = 'select topic, partition, next_offset from aura.consumer_offset';
+    const rows = await rowsOf<{ topic: string; partition: number; next_offset: string }>(urls[service], sql);
+    return rows.some((row) => BigInt(row.next_offset) < (ends.get(`${row.topic} ${row.partition}`) ?? 0n));
+  });
+  return !(await Promise.all(behind)).some(Boolean);
+}
+
+/** Appends old records again, under new ids: no inbox knows them. Gives how many. */
+export async function sayAgain(log: EventLog, random: Seeded, ofEach: number): Promise<number> {
+  let said = 0;
+  for (const service of SERVICES) {
+    const records = random.shuffle(await recordsOf(log, topicOf(service))).slice(0, ofEach);
+    const again = records.map(({ topic, key, value, headers }): NewRecord => {
+      return { topic, key, value, headers: { ...headers, [HEADER.id]: newEventId(new Date()) } };
+    });
+    const { failed } = await log.append(again);
+    if (failed.length > 0) throw new Error(`records could not be said again`, { cause: failed[0]?.error });
+    said += again.length;
+  }
+  return said;
+}
+
+/**
+ * All rows that a record said again must not change: of the sagas, the branches and the business. A question
+ * that comes again is answered again: that counts up the saga's revision, and nothing else.
+ */
+export async function snapshot(urls: Urls): Promise<Map<string, string>> {
+  const tables = {
+    [COORDINATOR]: [SAGA_ROWS, 'purchase'],
+    stock: ['aura.branch', 'effect', 'item'],
+    money: ['aura.branch', 'effect', 'entry'],
+    slots: ['aura.branch', 'effect', 'slot'],
+  } satisfies Record<keyof Urls, string[]>;
+  const rows = Object.entries(tables).flatMap(([service, names]) =>
+    names.map(async (table): Promise<[string, string]> => {
+      const sql = `select count(*) || ' rows, ' || coalesce(md5(string_agg(t::text, ' ' order by t::text)), '') as sum
+        from ${table} t`;
+      const [row] = await rowsOf<{ sum: string }>(urls[service as keyof Urls], sql);
+      return [`${service}: ${table}`, row?.sum ?? ''];
+    }),
+  );
+  return new Map(await Promise.all(rows));
+}
+
+async function recordsOf(log: EventLog, topic: string): Promise<NewRecord[]> {
+  const records: NewRecord[] = [];
+  for (const { partition, first, end } of await log.bounds(topic))
+    for await (const record of log.scan(topic, partition, first, end)) records.push(record);
+  return records;
+}

@@ -1,0 +1,75 @@
+import type { Work } from '@aura/eventing';
+import { prepared, refused, type Ask, type Participant, type Vote } from '@aura/saga';
+import type { ParticipantName, Wanted } from './shop-saga.js';
+
+const PRICE_CENTS = 1_999;
+
+type Phase = (ask: Ask<Wanted>, work: Work) => Promise<unknown>;
+type PhaseName = 'prepare' | 'commit' | 'cancel';
+
+const SQL: Readonly<Record<ParticipantName, Readonly<Record<PhaseName, Phase>>>> = {
+  stock: {
+    prepare: ({ input }, work) =>
+      changed(work, 'item', 'on_hand = on_hand - 1, held = held + 1', 'sku = $1 and on_hand > 0', input.what),
+    commit: ({ input }, work) =>
+      changed(work, 'item', 'held = held - 1, sold = sold + 1', 'sku = $1', input.what),
+    cancel: ({ input }, work) =>
+      changed(work, 'item', 'held = held - 1, on_hand = on_hand + 1', 'sku = $1', input.what),
+  },
+  money: {
+    prepare: (ask, work) => moved(ask, work, 'customer', 'held'),
+    commit: (ask, work) => moved(ask, work, 'held', 'shop'),
+    cancel: (ask, work) => moved(ask, work, 'held', 'customer'),
+  },
+  slots: {
+    prepare: ({ input }, work) =>
+      changed(work, 'slot', 'held = held + 1', 'day = $1 and held + booked < capacity', input.what),
+    commit: ({ input }, work) =>
+      changed(work, 'slot', 'held = held - 1, booked = booked + 1', 'day = $1', input.what),
+    cancel: ({ input }, work) => changed(work, 'slot', 'held = held - 1', 'day = $1', input.what),
+  },
+};
+
+/** Nothing here knows of late, repeated or overtaken asks: that is the barrier's. */
+export function participantOf(name: ParticipantName): Participant<Wanted> {
+  const { prepare, commit, cancel } = SQL[name];
+  return {
+    async prepare(ask, work): Promise<Vote> {
+      if (!(await prepare(ask, work))) return refused('sold-out', `${ask.input.what} is sold out`);
+      await noted(ask, work, 'HELD');
+      return prepared({ holds: ask.input.what });
+    },
+    async commit(ask, work) {
+      await commit(ask, work);
+      await noted(ask, work, 'TAKEN');
+    },
+    async cancel(ask, work) {
+      await cancel(ask, work);
+      await noted(ask, work, 'GIVEN BACK');
+    },
+  };
+}
+
+/** False: there is no such row, or not enough of it. */
+async function changed(
+  work: Work,
+  table: string,
+  set: string,
+  where: string,
+  value: string,
+): Promise<boolean> {
+  const sql = `with changed as (update ${table} set ${set} where ${where} returning 1)
+    select count(*)::int as count from changed`;
+  const [row] = await work.manager.query<[{ count: number }]>(sql, [value]);
+  return row.count === 1;
+}
+
+async function moved({ sagaId }: Ask, work: Work, from: string, to: string): Promise<boolean> {
+  const sql = `insert into entry values ($1, $2, -$4::int), ($1, $3, $4::int)`;
+  await work.manager.query(sql, [sagaId, from, to, PRICE_CENTS]);
+  return true;
+}
+
+async function noted({ sagaId }: Ask, work: Work, what: string): Promise<void> {
+  await work.manager.query('insert into effect values ($1, $2)', [sagaId, what]);
+}
