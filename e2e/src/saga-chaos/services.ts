@@ -35,7 +35,7 @@ export async function startParticipant(settings: ServiceSettings, name: Particip
   const sagas = new Sagas({
     service: name,
     logger,
-    participates: [{ type: HOLDS[name] as never, participant }],
+    participates: [{ type: HOLDS[name], participant }],
   });
   return running(settings, name, sagas);
 }

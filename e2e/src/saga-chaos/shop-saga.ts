@@ -21,7 +21,7 @@ export const HOLDS: Readonly<Record<ParticipantName, BranchType<Wanted>>> = {
 };
 
 /** Longer than a killed service needs to come back, so that kills do not abort everything. */
-export const PURCHASE = purchase('purchase', 15_000);
+export const PURCHASE = purchase('purchase', 30_000);
 /** Participants are too slow for it, whatever they do. */
 export const HASTY_PURCHASE = purchase('hasty-purchase', 15);
 
