@@ -83,7 +83,10 @@ describe.skipIf(process.platform === 'win32')('a saga in Jaeger', () => {
       shape,
     ).toEqual(['payments']);
     const [abort] = named(trace, 'aura.saga.abort buy-outfit');
-    expect(abort, shape).toMatchObject({ service: 'checkout', tags: { 'aura.saga.reason': 'card-declined' } });
+    expect(abort, shape).toMatchObject({
+      service: 'checkout',
+      tags: { 'aura.saga.reason': 'card-declined' },
+    });
     for (const branch of ['stock', 'delivery'])
       expect(above(trace, named(trace, `aura.saga.cancel ${branch}`)[0]), shape).toContain(
         'checkout: aura.saga.abort buy-outfit',

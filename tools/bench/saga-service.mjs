@@ -74,7 +74,7 @@ sagas.start();
 async function buy(n, fails) {
   const begunMs = performance.now();
   const input = { answer: fails ? 'no' : 'yes', reference: `order-${n}` };
-  const { id } = await eventing.units.run((work) => sagas.begin(work, order, input));
+  const { id } = await sagas.submit(order, input);
   const decided = await sagas.outcome(id, { withinMs: 60_000 });
   const expected = fails ? 'ABORT' : 'COMMITT';
   return decided?.phase.startsWith(expected) ? performance.now() - begunMs : undefined;

@@ -1,6 +1,5 @@
 import { CONFIG, databaseModule, eventsModule, type Config } from '@aura/service';
 import { Module, type DynamicModule } from '@nestjs/common';
-import type { Saga } from '@aura/saga';
 import { buyOutfit } from './buy-outfit.saga.js';
 import { Purchase } from './entities/purchase.entity.js';
 import { PurchasesController } from './http/purchases.controller.js';
@@ -20,7 +19,7 @@ export function checkoutModule({ purchasePrepareMs }: Config<typeof settings>): 
       eventsModule({
         publishes: [],
         subscribes: [],
-        sagas: [buyOutfit(purchasePrepareMs) as Saga<never>],
+        sagas: [buyOutfit(purchasePrepareMs)],
       }),
     ],
     controllers: [PurchasesController],

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { UnitsOfWork, type Work } from '@aura/eventing';
+import { ConflictError } from '@aura/platform';
 import { Sagas, type Saga } from '@aura/saga';
 import { CONFIG, ProblemException, type Config } from '@aura/service';
 import { Inject, Injectable } from '@nestjs/common';
@@ -7,7 +7,7 @@ import { EntityManager } from 'typeorm';
 import { buyOutfit, type Outfit } from './buy-outfit.saga.js';
 import { purchaseView, type PurchaseView } from './domain/purchase-view.js';
 import { Purchase } from './entities/purchase.entity.js';
-import { InventoryPrices, type BasketLine, type Quote } from './inventory-prices.js';
+import { InventoryPrices, type BasketLine } from './inventory-prices.js';
 import type { settings } from './settings.js';
 
 export interface PurchaseAsked {
@@ -24,7 +24,6 @@ export class Purchases {
   readonly #saga: Saga<Outfit>;
 
   constructor(
-    private readonly units: UnitsOfWork,
     private readonly sagas: Sagas,
     private readonly prices: InventoryPrices,
     private readonly entities: EntityManager,
@@ -69,36 +68,19 @@ export class Purchases {
     return known?.id;
   }
 
+  /** Two of the same key at the same time are one saga: the other one's, where it was first. */
   async #start(asked: PurchaseAsked, key: string, requestHash: string): Promise<string> {
-    const quote = await this.prices.quote(asked.items);
+    const { items, addressRef, paymentMethodRef: methodRef } = asked;
+    const { lines, totalCents: amountCents, currency } = await this.prices.quote(items);
+    const purchase = { idempotencyKey: key, requestHash, lines };
+    const outfit = { items, amountCents, currency, methodRef, addressRef, purchase };
     try {
-      return await this.units.run((work) => this.#begin(work, asked, quote, key, requestHash));
+      return (await this.sagas.submit(this.#saga, outfit, { idempotencyKey: key })).id;
     } catch (error) {
-      // The same request, twice at the same time: the other one was first.
+      if (!(error instanceof ConflictError)) throw error;
       const first = await this.#earlier(key, requestHash);
       if (first === undefined) throw error;
       return first;
     }
-  }
-
-  async #begin(
-    work: Work,
-    { items, addressRef, paymentMethodRef: methodRef }: PurchaseAsked,
-    { lines, totalCents, currency }: Quote,
-    key: string,
-    requestHash: string,
-  ): Promise<string> {
-    const outfit = { items, amountCents: totalCents, currency, methodRef, addressRef };
-    const { id } = await this.sagas.begin(work, this.#saga, outfit);
-    await work.manager.insert(Purchase, {
-      id,
-      idempotencyKey: key,
-      requestHash,
-      lines,
-      totalCents,
-      currency,
-      askedAt: work.now,
-    });
-    return id;
   }
 }

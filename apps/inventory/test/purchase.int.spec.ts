@@ -1,6 +1,6 @@
 import { UnitsOfWork } from '@aura/eventing';
 import { silentLogger } from '@aura/platform';
-import { saga, Sagas, type Saga, type SagaView } from '@aura/saga';
+import { saga, Sagas, type SagaView } from '@aura/saga';
 import { StockHold } from '@aura/schemas';
 import {
   databaseModule,
@@ -24,7 +24,7 @@ const buyTwice = saga<Pick<StockHold, 'items'> & { more: StockHold['items'] }>('
 @Module({
   imports: [
     databaseModule({ entities: [], migrations: [] }),
-    eventsModule({ publishes: [], subscribes: [], sagas: [buyTwice as Saga<never>] }),
+    eventsModule({ publishes: [], subscribes: [], sagas: [buyTwice] }),
   ],
 })
 class CheckoutModule {}

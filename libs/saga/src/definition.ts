@@ -5,6 +5,7 @@
 import { BRANCH_KINDS, type BranchType } from '@aura/contracts';
 import { InvariantError } from '@aura/platform';
 import type { Work } from '@aura/eventing';
+import type { WhenBegun } from './coordinator/start-queue.js';
 
 const NAME = /^[a-z][a-z0-9-]{0,62}$/;
 const MAX_BRANCHES = 32;
@@ -51,13 +52,14 @@ export class Saga<I extends object> {
     readonly branches: readonly BranchDeclaration<I>[],
     readonly limits: SagaLimits,
     readonly whenDecided: WhenDecided | undefined,
+    readonly whenBegun: WhenBegun<I> | undefined,
   ) {}
 
   static declare<I extends object>(type: string, version: number): Saga<I> {
     if (!NAME.test(type)) throw new InvariantError(`a saga is called like this: buy-outfit, not "${type}"`);
     if (!Number.isInteger(version) || version < 1)
       throw new InvariantError(`saga ${type}: a version is 1, 2, 3 and so on, not ${version}`);
-    return new Saga<I>(type, version, [], { prepareMs: 5_000, attentionMs: 120_000 }, undefined);
+    return new Saga<I>(type, version, [], { prepareMs: 5_000, attentionMs: 120_000 }, undefined, undefined);
   }
 
   /** For people: `buy-outfit v1`. */
@@ -77,19 +79,29 @@ export class Saga<I extends object> {
   ): Saga<I> {
     const branch = { name, type: type as unknown as BranchType, after, input };
     this.#check(branch);
-    return new Saga(this.type, this.version, [...this.branches, branch], this.limits, this.whenDecided);
+    return this.#with({ branches: [...this.branches, branch] });
   }
 
   within(limits: Partial<SagaLimits>): Saga<I> {
     const all = { ...this.limits, ...limits };
     for (const [name, ms] of Object.entries(all))
       if (!(ms > 0)) throw new InvariantError(`saga ${this.label}: ${name} is more than 0 ms, not ${ms}`);
-    return new Saga(this.type, this.version, this.branches, all, this.whenDecided);
+    return this.#with({ limits: all });
   }
 
   /** See `WhenDecided`. */
   decided(whenDecided: WhenDecided): Saga<I> {
-    return new Saga(this.type, this.version, this.branches, this.limits, whenDecided);
+    return this.#with({ whenDecided });
+  }
+
+  /** See `WhenBegun`: called for what `Sagas.submit` started. */
+  begun(whenBegun: WhenBegun<I>): Saga<I> {
+    return this.#with({ whenBegun });
+  }
+
+  #with(change: Partial<Pick<Saga<I>, 'branches' | 'limits' | 'whenDecided' | 'whenBegun'>>): Saga<I> {
+    const { branches, limits, whenDecided, whenBegun } = { ...this, ...change };
+    return new Saga(this.type, this.version, branches, limits, whenDecided, whenBegun);
   }
 
   /** What only a whole saga can say, and the service that starts it. Throws `InvariantError`. */
@@ -129,6 +141,12 @@ export class Saga<I extends object> {
     throw new InvariantError(`saga ${this.label}: branch "${branch}" ${why}`);
   }
 }
+
+/** A saga of whatever input. */
+export type AnySaga = Pick<
+  Saga<never>,
+  'type' | 'version' | 'label' | 'branches' | 'limits' | 'whenDecided' | 'whenBegun' | 'checkFor'
+>;
 
 /** Begins the declaration of a saga: `saga<Order>('buy-outfit', 1).branch(...).within(...)`. */
 export function saga<I extends object>(type: string, version: number): Saga<I> {

@@ -1,6 +1,7 @@
 export {
   saga,
   Saga,
+  type AnySaga,
   type BranchDeclaration,
   type DecidedSaga,
   type SagaLimits,
@@ -16,6 +17,7 @@ export type {
   SagaPhase,
   SagaState,
 } from './coordinator/saga-state.js';
+export type { BegunSaga, WhenBegun } from './coordinator/start-queue.js';
 export type { StartedSaga, StartOptions } from './coordinator/starting.js';
 export type { SagaLogEntry, SagaPage, SagaSelection, SagaView } from './coordinator/view.js';
 export { NoSuchSagaError, type SagaDetails, type SagaOperations } from './operator.js';

@@ -78,4 +78,43 @@ describe.each(['postgres', 'kafka'] as const)('a saga of four services over the 
     await settled('the hold is given back', async () => (await state()) === 'GIVEN BACK');
     expect(await running.shop.sagas.find(lost)).toMatchObject({ type: 'unknown', phase: 'ABORTED' });
   });
+
+  it('starts that are submitted together are one transaction, with the rows that belong to them', async () => {
+    const { shop, definition } = running;
+    const all = Array.from({ length: 50 }, (_, i) =>
+      shop.sagas.submit(definition, { ...ORDER, stock: `hat-${i}` }),
+    );
+    const ids = (await Promise.all(all)).map(({ id }) => id);
+    expect(new Set(ids).size).toBe(50);
+    const rows = await shop.rows<{ id: string; noted: string }>(
+      `select s.id, b.stock as noted
+         from aura.saga_log s_log join aura.saga s on s.id = s_log.saga_id join bought b on b.id = s.id
+        where s_log.revision = 1 and s.id = any($1::uuid[])`,
+      [ids],
+    );
+    expect(rows.map(({ noted }) => noted).toSorted()).toEqual(ids.map((_, i) => `hat-${i}`).toSorted());
+    const [{ transactions }] = (await shop.rows<{ transactions: number }>(
+      'select count(distinct xmin::text)::int as transactions from bought where id = any($1::uuid[])',
+      [ids],
+    )) as [{ transactions: number }];
+    // The first goes alone, the others wait for it.
+    expect(transactions).toBe(2);
+  });
+
+  it('one of them that can’t be started does not keep the others', async () => {
+    const { shop, definition } = running;
+    const key = newEventId(new Date());
+    const [first, again, other, wrong, last] = await Promise.allSettled([
+      shop.sagas.submit(definition, ORDER, { idempotencyKey: key }),
+      shop.sagas.submit(definition, ORDER, { idempotencyKey: key }),
+      shop.sagas.submit(definition, { ...ORDER, stock: 'gloves' }, { idempotencyKey: key }),
+      shop.sagas.submit(definition, { ...ORDER, stock: 'unlucky' }),
+      shop.sagas.submit(definition, ORDER),
+    ]);
+    const id = first.status === 'fulfilled' ? first.value.id : '';
+    expect(again).toEqual({ status: 'fulfilled', value: { id, isNew: false } });
+    expect(other).toMatchObject({ status: 'rejected', reason: { name: 'ConflictError' } });
+    expect(wrong).toMatchObject({ status: 'rejected' });
+    expect(last).toMatchObject({ status: 'fulfilled', value: { isNew: true } });
+  });
 });

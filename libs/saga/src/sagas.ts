@@ -16,13 +16,14 @@ import { Amnesia } from './coordinator/amnesia.js';
 import { taskCause } from './coordinator/cause.js';
 import { Coordinator } from './coordinator/coordinator.js';
 import { SagaPurge } from './coordinator/purge.js';
+import { StartQueue } from './coordinator/start-queue.js';
 import { Starting, type StartedSaga, type StartOptions } from './coordinator/starting.js';
 import { lockSagas } from './coordinator/store.js';
 import { Timers } from './coordinator/timers.js';
 import { UNKNOWN } from './coordinator/saga-state.js';
 import { viewOf, type SagaView } from './coordinator/view.js';
 import { Waiting } from './coordinator/waiting.js';
-import type { Saga } from './definition.js';
+import type { AnySaga, Saga } from './definition.js';
 import { sagaTables } from './migrations/saga-tables.js';
 import { SagaOperations } from './operator.js';
 import { Answers } from './participant/answers.js';
@@ -34,7 +35,7 @@ import { Participants } from './participant/participants.js';
 export interface SagasOptions {
   readonly service: string;
   /** The sagas that this service starts: every version that is still in use. */
-  readonly coordinates?: readonly Saga<never>[];
+  readonly coordinates?: readonly AnySaga[];
   /** The branch types that this service takes part with. Their participants are asked for by `prepare`. */
   readonly participates?: readonly ParticipantSource[];
   readonly logger: Logger;
@@ -60,6 +61,7 @@ interface Running {
   readonly operations: SagaOperations;
   readonly timers: Timers;
   readonly waiting: Waiting;
+  readonly starts: StartQueue;
   readonly participants: Participants;
 }
 
@@ -139,6 +141,7 @@ export class Sagas {
       operations: new SagaOperations({ ...own, service }),
       timers: new Timers(own),
       waiting: new Waiting(pool, logger),
+      starts: new StartQueue(this.#starting, units, clock),
       participants: new Participants({ service, participants: entries, units, pool, clock, logger }),
     };
     this.#tell(this.#running);
@@ -192,6 +195,15 @@ export class Sagas {
     options: StartOptions = {},
   ): Promise<StartedSaga> {
     return this.#starting.start(work, saga, input, options);
+  }
+
+  /**
+   * Starts a saga in a transaction of its own, which it shares with all that are submitted at the same time;
+   * the service's own rows are written by the definition's `begun`. Resolves when it is committed; rejects as
+   * `begin` does.
+   */
+  submit<I extends object>(saga: Saga<I>, input: I, options: StartOptions = {}): Promise<StartedSaga> {
+    return this.#parts.starts.add(saga, input, options);
   }
 
   /** Undefined: this service has started no such saga. */

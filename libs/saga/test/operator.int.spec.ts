@@ -33,7 +33,7 @@ beforeAll(async () => {
     await system.service({ name: 'stock', participates: participates(stock), sql: HOLDS }),
     await system.service({ name: 'money', participates: participates(money), sql: HOLDS }),
   ];
-  shop = await system.service({ name: 'shop', coordinates: [order as Saga<never>] });
+  shop = await system.service({ name: 'shop', coordinates: [order] });
 }, 60_000);
 afterAll(() => system.stop());
 

@@ -1,3 +1,4 @@
+import { statement } from '@aura/platform';
 import { saga, type Saga } from '../src/index.js';
 import type { Wanted } from './branches.js';
 import { holding, HOLDS } from './holds.js';
@@ -16,6 +17,13 @@ export interface Purchase {
   readonly participants: readonly SagaService[];
 }
 
+/** What the shop keeps of a purchase, and a rule that it may break. */
+const BOUGHT = `create table bought (id uuid primary key, stock text not null check (stock <> 'unlucky'))`;
+const BOUGHT_INSERT = statement(
+  'bought_insert',
+  'insert into bought select * from unnest($1::uuid[], $2::text[])',
+);
+
 /** Four services: one starts a saga of three branches, each in a service of its own. */
 export async function purchase(system: SagaSystem, shopIs: Partial<ServiceSpec> = {}): Promise<Purchase> {
   const stock = system.branch('stock', 'StockHold', ['shop']);
@@ -25,7 +33,10 @@ export async function purchase(system: SagaSystem, shopIs: Partial<ServiceSpec> 
     .branch('stock', stock, (order): Wanted => ({ what: order.stock }))
     .branch('money', money, (order): Wanted => ({ what: order.money }))
     .branch('slot', slot, (order): Wanted => ({ what: order.slot }))
-    .within({ prepareMs: 20_000 });
+    .within({ prepareMs: 20_000 })
+    .begun(async (begun, work) => {
+      await work.run(BOUGHT_INSERT, [begun.map(({ id }) => id), begun.map(({ input }) => input.stock)]);
+    });
   const participants = await Promise.all(
     [stock, money, slot].map((type) =>
       system.service({
@@ -35,7 +46,7 @@ export async function purchase(system: SagaSystem, shopIs: Partial<ServiceSpec> 
       }),
     ),
   );
-  const coordinates = [definition as Saga<never>];
-  const shop = await system.service({ name: 'shop', coordinates, ...shopIs });
+  const coordinates = [definition];
+  const shop = await system.service({ name: 'shop', coordinates, sql: BOUGHT, ...shopIs });
   return { definition, shop, participants };
 }

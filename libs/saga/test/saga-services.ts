@@ -13,7 +13,7 @@ import { Eventing, Handlers } from '@aura/eventing';
 import { silentLogger, type Clock, type Logger } from '@aura/platform';
 import { testDatabase, type TestDatabase } from '@aura/testing';
 import { DataSource } from 'typeorm';
-import { Sagas, type ParticipantSource, type Saga } from '../src/index.js';
+import { type AnySaga, Sagas, type ParticipantSource } from '../src/index.js';
 import type { Wanted } from './branches.js';
 
 const PARTITIONS = 4;
@@ -21,7 +21,7 @@ const PARTITIONS = 4;
 /** What a service of a spec is, beside its name. */
 export interface ServiceSpec {
   readonly name: string;
-  readonly coordinates?: readonly Saga<never>[];
+  readonly coordinates?: readonly AnySaga[];
   readonly participates?: readonly ParticipantSource[];
   /** DDL of the service's own tables. */
   readonly sql?: string;

@@ -1,7 +1,7 @@
 // The shop of shop.ts, which starts a saga besides: its participant is not there.
 import { defineBranch, type BranchType } from '@aura/contracts';
 import { UnitsOfWork } from '@aura/eventing';
-import { saga, Sagas, type Saga } from '@aura/saga';
+import { saga, Sagas } from '@aura/saga';
 import { Body, Controller, HttpCode, Module, Post } from '@nestjs/common';
 import { databaseModule, eventsModule } from '../src/index.js';
 import { OrderHandler, OrderPlaced, OrdersController, shop } from './shop.js';
@@ -48,7 +48,7 @@ class PurchasesController {
     eventsModule({
       publishes: [OrderPlaced],
       subscribes: [OrderPlaced],
-      sagas: [buyShoes as Saga<never>],
+      sagas: [buyShoes],
     }),
   ],
   controllers: [OrdersController, OrderHandler, PurchasesController],

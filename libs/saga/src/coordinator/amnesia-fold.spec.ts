@@ -15,7 +15,7 @@ const definition = saga<Wanted>('return', 1)
 const ordered = saga<Wanted>('purchase', 1)
   .branch('stock', StockHeld, input)
   .branch('money', MoneyHeld, input, { after: ['stock'] });
-const definitions = new Map([definition, ordered].map((each) => [each.label, each as Saga<never>]));
+const definitions = new Map([definition, ordered].map((each) => [each.label, each]));
 const sagaId = newEventId(new Date(1_000_000));
 const deadline = new Date(1_005_000);
 

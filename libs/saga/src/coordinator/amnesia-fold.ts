@@ -1,6 +1,6 @@
 /** Pure: what a coordinator's own events say to a database that has forgotten them (H11). */
 import { timeOf, type BranchKind, type EventEnvelope } from '@aura/contracts';
-import type { Saga } from '../definition.js';
+import type { AnySaga } from '../definition.js';
 import * as protocol from '../generated/protocol.js';
 import { beginning } from './beginning.js';
 import {
@@ -53,7 +53,7 @@ export function factsOf(state: SagaState, { type, payload }: Own): Fact[] {
  */
 export function begunAgain(
   { type, payload, headers }: Own,
-  definitions: ReadonlyMap<string, Saga<never>>,
+  definitions: ReadonlyMap<string, AnySaga>,
   at: number,
 ): NewSaga | undefined {
   const { sagaId: id } = payload;
@@ -107,7 +107,7 @@ function beginningOf(
   };
 }
 
-function kindsOf(definitions: ReadonlyMap<string, Saga<never>>): Map<string, BranchKind> {
+function kindsOf(definitions: ReadonlyMap<string, AnySaga>): Map<string, BranchKind> {
   const types = [...definitions.values()].flatMap(({ branches }) => branches.map(({ type }) => type));
   return new Map(types.map(({ name, kind }) => [name, kind]));
 }

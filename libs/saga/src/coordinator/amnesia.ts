@@ -13,14 +13,14 @@
 import type { EventEnvelope, EventType } from '@aura/contracts';
 import type { Finding, UnitsOfWork, Work } from '@aura/eventing';
 import { ConflictError, Loop, type Clock, type Logger, type Next } from '@aura/platform';
-import type { Saga } from '../definition.js';
+import type { AnySaga } from '../definition.js';
 import { begunAgain, factsOf, type SaidByUs } from './amnesia-fold.js';
 import { isRecalled, setRecalled } from './amnesia-store.js';
 import { taskCause } from './cause.js';
 import type { Coordinator } from './coordinator.js';
 import { evolve, isDecided, type Fact, type SagaState } from './saga-state.js';
 import type { Stepped } from './step.js';
-import { insertSaga, lockKnown, writeSteps, type KnownSaga, type NewSaga } from './store.js';
+import { insertSagas, lockKnown, writeSteps, type KnownSaga, type NewSaga } from './store.js';
 
 /** How soon a way back that nobody has run into is seen (ms). */
 const IDLE_MS = 5_000;
@@ -29,7 +29,7 @@ const AT_ONCE = 200;
 
 export interface AmnesiaOptions {
   readonly coordinator: Coordinator;
-  readonly definitions: readonly Saga<never>[];
+  readonly definitions: readonly AnySaga[];
   readonly units: UnitsOfWork;
   /** What this service has published of `types`, and its database does not know. */
   readonly forgotten: (types: readonly EventType[]) => AsyncIterable<readonly EventEnvelope[]>;
@@ -39,7 +39,7 @@ export interface AmnesiaOptions {
 
 export class Amnesia {
   readonly #loop: Loop;
-  readonly #definitions: ReadonlyMap<string, Saga<never>>;
+  readonly #definitions: ReadonlyMap<string, AnySaga>;
   /** What the last look said; undefined: it went well. */
   #why: string | undefined = 'it has not been looked at yet';
 
@@ -152,7 +152,7 @@ export class Amnesia {
       if (!saga) continue;
       const { next, facts } = foldAll(saga.state, events.slice(index), at);
       const row: NewSaga = { ...saga, state: next, facts: [...saga.facts, ...facts] };
-      if (!(await insertSaga(work, row, work.now)))
+      if (!(await insertSagas(work, [row], work.now)).has(row.id))
         throw new ConflictError(`saga ${saga.id} was taken back by another replica meanwhile: look again`);
       return [{ saga, next, facts: row.facts, decided: isDecided(next) }];
     }

@@ -1,8 +1,8 @@
-import type { Saga } from '../definition.js';
+import type { AnySaga } from '../definition.js';
 import type { SagaState } from './saga-state.js';
 
 /** Pure: a saga before anything was asked. `at`: ms since 1970. */
-export function beginning<I extends object>({ branches, limits }: Saga<I>, at: number): SagaState {
+export function beginning({ branches, limits }: Pick<AnySaga, 'branches' | 'limits'>, at: number): SagaState {
   return {
     phase: 'PREPARING',
     deadline: at + limits.prepareMs,

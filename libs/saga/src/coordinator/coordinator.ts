@@ -11,7 +11,7 @@
 import type { EventEnvelope, EventType } from '@aura/contracts';
 import { HoldError, type EventHandler, type Work } from '@aura/eventing';
 import type { Logger } from '@aura/platform';
-import type { DecidedSaga, Saga } from '../definition.js';
+import type { AnySaga, DecidedSaga } from '../definition.js';
 import * as protocol from '../generated/protocol.js';
 import { coordinatorEvents, type CoordinatorEvents } from './announce.js';
 import { repliesOf } from './replies.js';
@@ -24,7 +24,7 @@ import { answerUnknown } from './unknown.js';
 export interface CoordinatorOptions {
   readonly service: string;
   /** All versions that this program knows. */
-  readonly definitions: readonly Saga<never>[];
+  readonly definitions: readonly AnySaga[];
   readonly logger: Logger;
   /** Sagas were decided, and it is committed. Must not throw. */
   onDecided(ids: readonly string[]): void;
@@ -33,7 +33,7 @@ export interface CoordinatorOptions {
 /** Takes what participants say, and steps the sagas of one service. */
 export class Coordinator {
   readonly events: CoordinatorEvents;
-  readonly #definitions: Map<string, Saga<never>>;
+  readonly #definitions: Map<string, AnySaga>;
   readonly #owners: readonly string[];
 
   constructor(private readonly options: CoordinatorOptions) {

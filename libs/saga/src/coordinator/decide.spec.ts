@@ -215,6 +215,15 @@ describe('operators', () => {
     expect(names(wanted.when({ type: 'retry' }).facts)).toEqual(['cancel-asked refund']);
   });
 
+  it('asks a retriable again: the decision alone does not say what it is to do', () => {
+    const decided = given(returned, [yes('restock'), yes('label'), yes('refund'), committed('restock')]);
+    expect(names(decided.when({ type: 'retry' }).facts)).toEqual([
+      'decision-repeated label',
+      'decision-repeated refund',
+      'asked notice',
+    ]);
+  });
+
   it('resolves by hand what became of a branch, as the decision says, never against it', () => {
     const decided = given(purchase, [yes('stock'), yes('money'), yes('slot')]);
     expect(decided.when(by('stock', false)).facts).toEqual([]);

@@ -243,7 +243,11 @@ function retry(state: SagaState): readonly Fact[] {
   const open = state.branches.filter((branch) =>
     state.phase === 'ABORTING' ? isUnderWay(branch) : branch.state !== 'COMMITTED',
   );
-  return open.map(({ name }) => ({ fact: 'decision-repeated', branch: name }));
+  // A retriable that lost its ask has neither row nor input: only the ask tells it what to do.
+  return open.map(({ kind, name }) => ({
+    fact: kind === 'retriable' ? 'asked' : 'decision-repeated',
+    branch: name,
+  }));
 }
 
 /**

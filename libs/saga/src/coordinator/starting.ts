@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto';
-import { newEventId } from '@aura/contracts';
+import { newEventId, type NewEvent } from '@aura/contracts';
 import type { Work } from '@aura/eventing';
 import { ConflictError, InvariantError, traceHeaders } from '@aura/platform';
+import { context, type Context } from '@opentelemetry/api';
 import { BranchCodec, type EncodedInput } from '../branch-codec.js';
-import type { Saga } from '../definition.js';
+import type { AnySaga, Saga } from '../definition.js';
 import type { CoordinatorEvents, LaterAsk } from './announce.js';
 import { start } from './decide.js';
 import { beginning } from './beginning.js';
 import { evolve, wakeAt, type SagaState } from './saga-state.js';
-import { insertSaga, sagaByKey } from './store.js';
+import { insertSagas, sagasByKey, type NewSaga } from './store.js';
 
 export interface StartOptions {
   /** The caller's own: a repeated start gives the first saga. At most 1,024 bytes. */
@@ -22,6 +23,14 @@ export interface StartedSaga {
   readonly isNew: boolean;
 }
 
+/** A start that is not written yet. */
+export interface PlannedStart {
+  readonly row: NewSaga;
+  readonly event: NewEvent;
+  /** Of whoever wants it started. */
+  readonly trace: Context;
+}
+
 /** Starts sagas in their caller's transaction. */
 export class Starting {
   readonly #codecs = new Map<string, BranchCodec>();
@@ -29,7 +38,7 @@ export class Starting {
 
   constructor(
     private readonly events: CoordinatorEvents,
-    definitions: readonly Saga<never>[],
+    definitions: readonly AnySaga[],
     /** A saga was committed that has to be looked at by then. */
     private readonly onStarted: (wakeAt: number) => void,
   ) {
@@ -39,45 +48,83 @@ export class Starting {
   }
 
   /**
-   * The saga's row, its timers and its `SagaStarted`, with the caller's own rows in one transaction. Throws
-   * `InvalidPayloadError` for an input that does not fit a branch's contract, and `ConflictError` for an
-   * idempotency key that was used with another input.
+   * What a start will write, from its input alone. Throws `InvalidPayloadError` for an input that does not
+   * fit a branch's contract.
    */
-  async start<I extends object>(
-    work: Work,
-    saga: Saga<I>,
-    input: I,
-    { idempotencyKey }: StartOptions = {},
-  ): Promise<StartedSaga> {
+  plan<I extends object>(saga: Saga<I>, input: I, { idempotencyKey }: StartOptions, now: Date): PlannedStart {
     if (!this.#labels.has(saga.label))
       throw new InvariantError(`saga ${saga.label} is not among those that this service coordinates`);
-    const id = newEventId(work.now);
-    const at = work.now.getTime();
+    const at = now.getTime();
     const inputs = new Map(saga.branches.map((branch) => [branch.name, this.#encode(branch, input)]));
     const begun = beginning(saga, at);
     const facts = start(begun);
     const state = evolve(begun, facts, at);
-    const inputHash = hashOf(inputs);
+    const { type, version } = saga;
     const later = laterAsks(state, inputs);
-    const row = { id, type: saga.type, version: saga.version, state, later, revision: 0 };
-    const key = idempotencyKey ?? null;
-    const trace = { ...traceHeaders() };
-    if (!(await insertSaga(work, { ...row, trace, idempotencyKey: key, inputHash, facts }, work.now)))
-      return earlier(work, saga, idempotencyKey, inputHash);
-    work.raise(
-      this.events.started.of({
-        sagaId: id,
-        sagaType: saga.type,
-        sagaVersion: saga.version,
-        deadline: new Date(state.deadline),
-        asks: state.branches
-          .filter((branch) => branch.state === 'ASKED')
-          .map(({ name, type }) => ({ branch: name, branchType: type, ...inputOf(inputs, name) })),
+    const head = { id: newEventId(now), type, version, later };
+    const asks = state.branches
+      .filter((branch) => branch.state === 'ASKED')
+      .map(({ name: branch, type: branchType }) => ({ branch, branchType, ...inputOf(inputs, branch) }));
+    const deadline = new Date(state.deadline);
+    return {
+      row: {
+        ...head,
+        state,
+        facts,
+        revision: 0,
+        trace: { ...traceHeaders() },
+        idempotencyKey: idempotencyKey ?? null,
+        inputHash: hashOf(inputs),
+      },
+      event: this.events.started.of({
+        sagaId: head.id,
+        sagaType: type,
+        sagaVersion: version,
+        deadline,
+        asks,
       }),
-      { correlationId: id },
+      trace: context.active(),
+    };
+  }
+
+  /**
+   * Rows, timers and `SagaStarted` of all these starts, in the caller's transaction. Of each: the saga, or a
+   * `ConflictError` for an idempotency key that was used with another input.
+   */
+  async startAll(work: Work, planned: readonly PlannedStart[]): Promise<(StartedSaga | ConflictError)[]> {
+    const made = await insertSagas(
+      work,
+      planned.map(({ row }) => row),
+      work.now,
     );
-    work.afterCommit(() => this.onStarted(wakeAt(state) ?? at));
-    return { id, isNew: true };
+    const fresh = planned.filter(({ row }) => made.has(row.id));
+    for (const { row, event, trace } of fresh)
+      context.with(trace, () => work.raise(event, { correlationId: row.id }));
+    const wakes = fresh.map(({ row }) => wakeAt(row.state) ?? row.state.movedAt);
+    if (wakes.length > 0) work.afterCommit(() => this.onStarted(Math.min(...wakes)));
+    const keys = planned.flatMap(({ row: { id, type, idempotencyKey: key } }) =>
+      made.has(id) || key === null ? [] : [{ type, key }],
+    );
+    const earlier = await sagasByKey(work, keys);
+    return planned.map(({ row }) => {
+      if (made.has(row.id)) return { id: row.id, isNew: true };
+      return repeated(
+        row,
+        earlier.find(({ type, key }) => type === row.type && key === row.idempotencyKey),
+      );
+    });
+  }
+
+  /** `plan` and `startAll` of one. Throws what these throw or give. */
+  async start<I extends object>(
+    work: Work,
+    saga: Saga<I>,
+    input: I,
+    options: StartOptions = {},
+  ): Promise<StartedSaga> {
+    const [started] = await this.startAll(work, [this.plan(saga, input, options, work.now)]);
+    if (started instanceof ConflictError) throw started;
+    return started as StartedSaga;
   }
 
   #encode<I extends object>(branch: Saga<I>['branches'][number], from: I): EncodedInput {
@@ -115,19 +162,13 @@ function hashOf(inputs: ReadonlyMap<string, EncodedInput>): Buffer {
   return hash.digest();
 }
 
-async function earlier<I extends object>(
-  work: Work,
-  saga: Saga<I>,
-  key: string | undefined,
-  inputHash: Buffer,
-): Promise<StartedSaga> {
-  const known = key === undefined ? undefined : await sagaByKey(work, saga.type, key);
-  if (!known)
-    throw new ConflictError(`a saga ${saga.label} could not be started: its id is taken, try again`);
-  if (!known.inputHash.equals(inputHash))
-    throw new ConflictError(
-      `the idempotency key of this ${saga.type} was used before, for another one (saga ${known.id}): ` +
-        'use a new key',
-    );
-  return { id: known.id, isNew: false };
+/** What a start with a key that was used before comes to. */
+function repeated(
+  { type, inputHash }: NewSaga,
+  earlier: { readonly id: string; readonly inputHash: Buffer } | undefined,
+): StartedSaga | ConflictError {
+  if (!earlier) return new ConflictError(`a saga ${type} could not be started: its id is taken, try again`);
+  if (inputHash && earlier.inputHash.equals(inputHash)) return { id: earlier.id, isNew: false };
+  const words = `the idempotency key of this ${type} was used before, for another one (saga ${earlier.id})`;
+  return new ConflictError(`${words}: use a new key`);
 }

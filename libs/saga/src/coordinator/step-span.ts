@@ -8,8 +8,8 @@ import type { KnownSaga } from './store.js';
 const tracer = trace.getTracer('@aura/saga');
 
 /**
- * Runs `raise` in the trace of what was heard: of the event, or of the saga's own start where it was a timer
- * or a caller. A decision and an end have a span of their own, with a link to the unit that they were part of.
+ * Runs `raise` in the trace of what was heard: of the event, or of the saga's own start where it was a
+ * timer or a caller. A decision and an end have a span of their own, with a link to the unit around them.
  */
 export function inTraceOf(
   saga: KnownSaga,

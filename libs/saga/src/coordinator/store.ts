@@ -31,23 +31,33 @@ export interface NewSaga extends KnownSaga {
   readonly facts: readonly Fact[];
 }
 
-/** Nothing where the idempotency key is taken: the first one stands. */
+/** None for those whose idempotency key is taken: the first one stands. In order: two inserts meet alike. */
 const INSERT = statement(
   'saga_insert',
-  `with made as (
+  `with wanted as (
+     select * from unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::text[], $6::text[], $7::text[],
+                          $8::text[], $9::bytea[], $10::text[], $11::timestamptz[], $12::boolean[],
+                          $13::boolean[], $14::text[])
+       as w(id, type, version, phase, state, later, trace, idempotency_key, input_hash, attention, wake_at,
+            decided, ended, facts)),
+   made as (
      insert into aura.saga (id, type, version, phase, state, later, trace, revision, idempotency_key,
                             input_hash, attention, wake_at, started_at, decided_at, ended_at)
-     values ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, $11, $12, $13, $14)
-     on conflict do nothing
+     select id, type, version, phase, state::jsonb, later::jsonb, trace::jsonb, 1, idempotency_key,
+            input_hash, attention, wake_at, $15, case when decided then $15::timestamptz end,
+            case when ended then $15::timestamptz end
+       from wanted order by type, idempotency_key, id
+         on conflict do nothing
      returning id)
    insert into aura.saga_log (saga_id, revision, at, facts)
-   select id, 1, $12, $15::jsonb from made
+   select id, 1, $15, facts::jsonb from wanted join made using (id)
    returning saga_id`,
 );
 
-const BY_KEY = statement(
-  'saga_by_key',
-  'select id, input_hash from aura.saga where type = $1 and idempotency_key = $2',
+const BY_KEYS = statement(
+  'saga_by_keys',
+  `select id, type, idempotency_key, input_hash from aura.saga
+    where (type, idempotency_key) in (select * from unnest($1::text[], $2::text[]))`,
 );
 
 /** By id: two units that meet in several sagas lock them in the same order (H18). */
@@ -111,36 +121,44 @@ const REWAKE = statement(
      from unnest($1::uuid[], $2::timestamptz[]) as w(id, wake_at) where s.id = w.id`,
 );
 
-/** True when the saga is new; false: its idempotency key, or its id, was there before. */
-export async function insertSaga(db: Statements, saga: NewSaga, at: Date): Promise<boolean> {
-  const { id, type, version, state, later, trace, idempotencyKey, inputHash, facts } = saga;
-  const rows = await db.run(INSERT, [
-    id,
-    type,
-    version,
-    state.phase,
-    JSON.stringify(state),
-    JSON.stringify(later),
-    JSON.stringify(trace),
-    idempotencyKey,
-    inputHash,
-    state.attention?.code ?? null,
-    wakeDate(state),
+/** Ids of those that are new; of the others the idempotency key, or the id, was there before. */
+export async function insertSagas(db: Statements, sagas: readonly NewSaga[], at: Date): Promise<Set<string>> {
+  const rows = await db.run<{ saga_id: string }>(INSERT, [
+    sagas.map(({ id }) => id),
+    sagas.map(({ type }) => type),
+    sagas.map(({ version }) => version),
+    sagas.map(({ state }) => state.phase),
+    sagas.map(({ state }) => JSON.stringify(state)),
+    sagas.map(({ later }) => JSON.stringify(later)),
+    sagas.map(({ trace }) => JSON.stringify(trace)),
+    sagas.map(({ idempotencyKey }) => idempotencyKey),
+    sagas.map(({ inputHash }) => inputHash),
+    sagas.map(({ state }) => state.attention?.code ?? null),
+    sagas.map(({ state }) => wakeDate(state)),
+    sagas.map(({ state }) => isDecided(state)),
+    sagas.map(({ state }) => isEnded(state)),
+    sagas.map(({ facts }) => JSON.stringify(facts)),
     at,
-    isDecided(state) ? at : null,
-    isEnded(state) ? at : null,
-    JSON.stringify(facts),
   ]);
-  return rows.length === 1;
+  return new Set(rows.map(({ saga_id: id }) => id));
 }
 
-export async function sagaByKey(
+/** The sagas that were started with these keys. */
+export async function sagasByKey(
   db: Statements,
-  type: string,
-  key: string,
-): Promise<{ id: string; inputHash: Buffer } | undefined> {
-  const [row] = await db.run<{ id: string; input_hash: Buffer }>(BY_KEY, [type, key]);
-  return row && { id: row.id, inputHash: row.input_hash };
+  keys: readonly { readonly type: string; readonly key: string }[],
+): Promise<{ id: string; type: string; key: string; inputHash: Buffer }[]> {
+  if (keys.length === 0) return [];
+  const rows = await db.run<{ id: string; type: string; idempotency_key: string; input_hash: Buffer }>(
+    BY_KEYS,
+    [keys.map(({ type }) => type), keys.map(({ key }) => key)],
+  );
+  return rows.map(({ id, type, idempotency_key: key, input_hash: inputHash }) => ({
+    id,
+    type,
+    key,
+    inputHash,
+  }));
 }
 
 /** Those of `ids` (each once) that are there. Throws `HoldError` while no saga may be stepped. */

@@ -10,13 +10,13 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
-import type { Saga } from '../definition.js';
+import type { AnySaga } from '../definition.js';
 import { Sagas } from '../sagas.js';
 import { participantsIn } from './participant-of.js';
 
 export interface SagaModuleOptions {
   /** The sagas that this service starts: every version that is still in use. */
-  readonly coordinates: readonly Saga<never>[];
+  readonly coordinates: readonly AnySaga[];
   readonly inject?: FactoryProvider['inject'];
   readonly useFactory: (...injected: never[]) => {
     readonly service: string;

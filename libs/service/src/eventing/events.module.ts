@@ -7,7 +7,7 @@ import {
 } from '@aura/contracts';
 import { kafkaLog, postgresLog, type EventLog } from '@aura/event-log';
 import { connectEventing, EventingHost, EventingModule, type EventingOptions } from '@aura/eventing';
-import { SagaHost, SagaModule, Sagas, type Saga } from '@aura/saga';
+import { type AnySaga, SagaHost, SagaModule, Sagas } from '@aura/saga';
 import { InvariantError, Shutdown, type Clock, type Logger } from '@aura/platform';
 import { Inject, Injectable, Module, type DynamicModule, type OnModuleInit } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
@@ -22,7 +22,7 @@ export interface EventsModuleOptions {
   /** Each has at least one `@On` handler; start-up says so where one is missing. */
   readonly subscribes: readonly EventType[];
   /** The sagas that this service starts. Branches of others' sagas are found by `@ParticipantOf`. */
-  readonly sagas?: readonly Saga<never>[];
+  readonly sagas?: readonly AnySaga[];
 }
 
 /**

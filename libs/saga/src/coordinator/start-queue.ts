@@ -1,0 +1,94 @@
+/**
+ * Group commit for starts: all that is wanted while a transaction is under way goes into the next one. At one
+ * caller it is a transaction per start; at many it is a transaction for all of them.
+ */
+import type { UnitsOfWork, Work } from '@aura/eventing';
+import type { Clock } from '@aura/platform';
+import type { AnySaga, Saga } from '../definition.js';
+import type { PlannedStart, StartedSaga, Starting, StartOptions } from './starting.js';
+
+/** Most starts of one transaction. */
+const AT_ONCE = 500;
+
+/** A saga that has just been started, for the rows that its service writes beside it. */
+export interface BegunSaga<I extends object = object> {
+  readonly id: string;
+  readonly input: I;
+}
+
+/**
+ * In the transaction of the start: the service's own rows that belong to it. Set-based, one call for all new
+ * sagas of this transaction. Where it throws, each start is tried by itself.
+ */
+export type WhenBegun<I extends object> = (sagas: readonly BegunSaga<I>[], work: Work) => Promise<void>;
+
+interface Wanted {
+  readonly saga: AnySaga;
+  readonly input: object;
+  readonly planned: PlannedStart;
+  resolve(started: StartedSaga): void;
+  reject(error: unknown): void;
+}
+
+export class StartQueue {
+  #waiting: Wanted[] = [];
+  #running = false;
+
+  constructor(
+    private readonly starting: Starting,
+    private readonly units: UnitsOfWork,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Resolves when it is committed. Rejects with what `Starting.plan` throws, and with `ConflictError`. */
+  add<I extends object>(saga: Saga<I>, input: I, options: StartOptions): Promise<StartedSaga> {
+    return new Promise((resolve, reject) => {
+      const planned = this.starting.plan(saga, input, options, this.clock.now());
+      this.#waiting.push({ saga, input, planned, resolve, reject });
+      if (!this.#running) void this.#run();
+    });
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    while (this.#waiting.length > 0) {
+      const some = this.#waiting.slice(0, AT_ONCE);
+      this.#waiting = this.#waiting.slice(AT_ONCE);
+      await this.#start(some);
+    }
+    this.#running = false;
+  }
+
+  async #start(some: readonly Wanted[]): Promise<void> {
+    try {
+      const started = await this.units.run((work) => this.#write(some, work), undefined, 'starts of sagas');
+      for (const [i, { resolve, reject }] of some.entries()) {
+        const outcome = started[i];
+        if (outcome instanceof Error) reject(outcome);
+        else resolve(outcome as StartedSaga);
+      }
+    } catch (error) {
+      // Whose fault it was is found by trying each alone.
+      if (some.length > 1) for (const one of some) await this.#start([one]);
+      else some[0]?.reject(error);
+    }
+  }
+
+  async #write(some: readonly Wanted[], work: Work): Promise<(StartedSaga | Error)[]> {
+    const outcomes = await this.starting.startAll(
+      work,
+      some.map(({ planned }) => planned),
+    );
+    const fresh = some.filter((_, i) => isNew(outcomes[i]));
+    for (const [{ whenBegun }, group] of Map.groupBy(fresh, ({ saga }) => saga))
+      await whenBegun?.(
+        group.map(({ planned, input }) => ({ id: planned.row.id, input: input as never })),
+        work,
+      );
+    return outcomes;
+  }
+}
+
+function isNew(outcome: StartedSaga | Error | undefined): boolean {
+  return outcome !== undefined && !(outcome instanceof Error) && outcome.isNew;
+}
