@@ -10,7 +10,8 @@ export type Urls = Readonly<Record<ParticipantName | typeof COORDINATOR, string>
 /** What SQL itself does not hold: gives words for what is broken when nothing is under way. */
 const CONSERVATION: Readonly<Record<ParticipantName, string>> = {
   stock: `select format('%s holds %s of %s pieces', sku, held, total) as words from item where held <> 0
-    union all select format('%s pieces sold, %s taken', sold, taken) from (select sum(sold) as sold from item) i,
+    union all select format('%s pieces sold, %s taken', sold, taken)
+      from (select sum(sold) as sold from item) i,
       (select count(*) as taken from effect where what = 'TAKEN') e where sold <> taken`,
   money: `select format('the ledger is off by %s', sum(cents)) as words from entry having sum(cents) <> 0
     union all select format('%s cents are held', sum(cents)) from entry where account = 'held'
@@ -115,7 +116,8 @@ export async function snapshot(urls: Urls): Promise<Map<string, string>> {
   } satisfies Record<keyof Urls, string[]>;
   const rows = Object.entries(tables).flatMap(([service, names]) =>
     names.map(async (table): Promise<[string, string]> => {
-      const sql = `select count(*) || ' rows, ' || coalesce(md5(string_agg(t::text, ' ' order by t::text)), '') as sum
+      const sql = `select count(*) || ' rows, ' || coalesce(md5(string_agg(t::text, ' '
+        order by t::text)), '') as sum
         from ${table} t`;
       const [row] = await rowsOf<{ sum: string }>(urls[service as keyof Urls], sql);
       return [`${service}: ${table}`, row?.sum ?? ''];

@@ -1,4 +1,4 @@
-/** Sagas under load while their services are killed; then the laws. The tests run short ones, chaos long ones. */
+/** Sagas under load while their services are killed; then the laws. Tests run short ones, chaos long ones. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
