@@ -1,5 +1,5 @@
 // `npm run chaos -- events|brokers|sagas [options]`: services under load, crashes in rounds, and at the end
-// the books of what was committed and what took effect. Ends 0 where the promise was kept, 1 where it was not.
+// the books of what was committed and what took effect. Ends 0 where the promise was kept, else 1.
 import { pathToFileURL } from 'node:url';
 import { join } from 'node:path';
 import { CLONE } from '../start/bootstrap.mjs';

@@ -1,4 +1,4 @@
-/** Pure: what must hold of sagas once all is quiet (S1 to S6): a sentence for each way in which it doesn't. */
+/** Pure: what must hold of sagas once all is quiet (S1 to S6): one sentence for each that does not. */
 
 export interface SagaRow {
   readonly id: string;
