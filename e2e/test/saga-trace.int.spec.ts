@@ -1,4 +1,4 @@
-/** One saga, one trace: from the buyer's request through every outbox, topic and service, in a real Jaeger. */
+/** One saga, one trace: from the request through every outbox, topic and service, in a real Jaeger. */
 import { settled } from '@aura/testing';
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
 import { testJaeger, type TestJaeger } from '../src/jaeger.js';

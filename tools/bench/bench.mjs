@@ -63,11 +63,11 @@ function asked() {
   const concurrencies = (values.c ?? '1,32,128,1024').split(',').map(Number);
   if (!concurrencies.every((c) => Number.isInteger(c) && c > 0 && c <= 4_096))
     misused(USAGE, `--c is numbers from 1 to 4096, not ${values.c}.`);
-  const fail = Number(values.fail ?? 0);
-  if (!(fail >= 0 && fail <= 1)) misused(USAGE, `--fail is a part, 0 to 1, not ${values.fail}.`);
+  const failing = Number(values.fail ?? 0);
+  if (!(failing >= 0 && failing <= 1)) misused(USAGE, `--fail is a part, 0 to 1, not ${values.fail}.`);
   return {
     concurrencies,
-    fail,
+    failing,
     name,
     log: name === 'codec' ? undefined : (log ?? 'kafka'),
     quick,

@@ -16,7 +16,7 @@ export async function benchSagas({
   quick,
   say,
   concurrencies = [1, 32, 128, 1_024],
-  fail = 0,
+  failing = 0,
 }) {
   const seconds = quick ? SECONDS.quick : SECONDS.full;
   const system = await startSystem(servers, say);
@@ -27,10 +27,10 @@ export async function benchSagas({
       const done = [];
       for (let n = 0; n < runs; n++) {
         say(`C=${concurrency}, run ${n + 1} of ${runs}`);
-        done.push(await system.shop.ask('load', { concurrency, seconds, fail }));
+        done.push(await system.shop.ask('load', { concurrency, seconds, fail: failing }));
         await ended(system.shop);
       }
-      const what = fail > 0 ? `3 no-op branches, ${fail * 100} % refused` : '3 no-op branches';
+      const what = failing > 0 ? `3 no-op branches, ${failing * 100} % refused` : '3 no-op branches';
       rows.push(rowOf({ system: 'aura', case: what, concurrency }, done));
     }
     return rows;

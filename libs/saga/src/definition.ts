@@ -100,8 +100,9 @@ export class Saga<I extends object> {
   }
 
   #with(change: Partial<Pick<Saga<I>, 'branches' | 'limits' | 'whenDecided' | 'whenBegun'>>): Saga<I> {
-    const { branches, limits, whenDecided, whenBegun } = { ...this, ...change };
-    return new Saga(this.type, this.version, branches, limits, whenDecided, whenBegun);
+    const { branches, limits, whenDecided, whenBegun } = this;
+    const all = { branches, limits, whenDecided, whenBegun, ...change };
+    return new Saga(this.type, this.version, all.branches, all.limits, all.whenDecided, all.whenBegun);
   }
 
   /** What only a whole saga can say, and the service that starts it. Throws `InvariantError`. */

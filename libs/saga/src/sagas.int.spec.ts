@@ -79,7 +79,7 @@ describe.each(['postgres', 'kafka'] as const)('a saga of four services over the 
     expect(await running.shop.sagas.find(lost)).toMatchObject({ type: 'unknown', phase: 'ABORTED' });
   });
 
-  it('starts that are submitted together are one transaction, with the rows that belong to them', async () => {
+  it('starts that are submitted together are one transaction, with the rows that are theirs', async () => {
     const { shop, definition } = running;
     const all = Array.from({ length: 50 }, (_, i) =>
       shop.sagas.submit(definition, { ...ORDER, stock: `hat-${i}` }),

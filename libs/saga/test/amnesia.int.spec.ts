@@ -49,7 +49,7 @@ const restart = async (more = {}): Promise<void> => {
   await shop.stop();
   shop = await system.service({
     name: 'shop',
-    coordinates: [running.definition as never],
+    coordinates: [running.definition],
     database,
     ...more,
   });

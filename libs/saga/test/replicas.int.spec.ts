@@ -1,6 +1,6 @@
 import { settled, testDatabase, type TestDatabase } from '@aura/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type AnySaga, saga, type DecidedSaga, type Saga } from '../src/index.js';
+import { saga, type DecidedSaga, type Saga } from '../src/index.js';
 import { purchase, type Order, type Purchase } from './purchase.js';
 import { SagaSystem, type SagaService } from './saga-services.js';
 
@@ -20,7 +20,7 @@ afterEach(async () => {
 
 /** One more replica of the shop. */
 const replica = (...coordinates: readonly Saga<Order>[]): Promise<SagaService> =>
-  system.service({ name: 'shop', coordinates: coordinates as readonly AnySaga[], database });
+  system.service({ name: 'shop', coordinates, database });
 const begin = (on: SagaService, definition: Saga<Order>) =>
   on.eventing.units.run((work) => on.sagas.begin(work, definition, ORDER));
 const phaseOn = async (on: SagaService, id: string) => (await on.sagas.find(id))?.phase;

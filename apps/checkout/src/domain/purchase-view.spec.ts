@@ -34,7 +34,7 @@ const saga: SagaView = {
   startedAt: at,
   decidedAt: null,
   endedAt: null,
-} as SagaView;
+};
 const decided = (change: Partial<SagaView>): SagaView => ({ ...saga, decidedAt: at, ...change });
 const stateOf = (view: SagaView) => purchaseView(row, view).state;
 

@@ -23,7 +23,7 @@ const event = (key: string, of: string, id: string, topic = 't'): EventEnvelope 
   ({ key, type: of, id, topic }) as EventEnvelope;
 const plan = (handlers: EventHandler[], events: EventEnvelope[]): Call[] => {
   const known = new Handlers(handlers);
-  return planCalls(events, (event) => known.of(event.type, event.topic));
+  return planCalls(events, ({ type: name, topic }) => known.of(name, topic));
 };
 const eventsOf = (call: Call): readonly EventEnvelope[] => ('events' in call ? call.events : [call.event]);
 const shown = (calls: Call[]): string[] =>

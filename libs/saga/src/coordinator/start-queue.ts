@@ -62,10 +62,10 @@ export class StartQueue {
   async #start(some: readonly Wanted[]): Promise<void> {
     try {
       const started = await this.units.run((work) => this.#write(some, work), undefined, 'starts of sagas');
-      for (const [i, { resolve, reject }] of some.entries()) {
+      for (const [i, wanted] of some.entries()) {
         const outcome = started[i];
-        if (outcome instanceof Error) reject(outcome);
-        else resolve(outcome as StartedSaga);
+        if (outcome instanceof Error) wanted.reject(outcome);
+        else wanted.resolve(outcome as StartedSaga);
       }
     } catch (error) {
       // Whose fault it was is found by trying each alone.
