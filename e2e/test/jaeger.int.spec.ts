@@ -148,7 +148,7 @@ function spanOf(trace: Trace, service: string, operation: string): SpanNode {
 async function traceOfPhoto({ otlpEndpoint, traces }: TestJaeger): Promise<Trace> {
   const demo = new Demo({ AURA_OTLP_ENDPOINT: otlpEndpoint });
   try {
-    const { code, stderr } = await demo.run('--once', '--json', '--processes');
+    const { code, stderr } = await demo.run('--once', '--json', '--processes', '--no-kill');
     expect(code, stderr).toBe(0);
     return await settled('the trace', async () => (await traces.byTag('http.route', '/photos'))[0], PATIENCE);
   } finally {
