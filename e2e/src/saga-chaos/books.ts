@@ -33,8 +33,6 @@ const LEFTOVERS = `
 
 const SAGAS = `select id, phase, state -> 'why' ->> 'code' as code, attention from aura.saga`;
 
-const SAGA_ROWS = '(select id, type, version, phase, state, attention, decided_at, ended_at from aura.saga)';
-
 const topicOf = (service: string): string => `${service}.events`;
 const SERVICES = [COORDINATOR, ...PARTICIPANTS] as const;
 
@@ -103,13 +101,10 @@ export async function sayAgain(log: EventLog, random: Seeded, ofEach: number): P
   return said;
 }
 
-/**
- * All rows that a record said again must not change: of the sagas, the branches and the business. A question
- * that comes again is answered again: that counts up the saga's revision, and nothing else.
- */
+/** All rows that a record said again must not change: of the sagas, the branches and the business. */
 export async function snapshot(urls: Urls): Promise<Map<string, string>> {
   const tables = {
-    [COORDINATOR]: [SAGA_ROWS, 'purchase'],
+    [COORDINATOR]: ['aura.saga', 'aura.saga_log', 'purchase'],
     stock: ['aura.branch', 'effect', 'item'],
     money: ['aura.branch', 'effect', 'entry'],
     slots: ['aura.branch', 'effect', 'slot'],

@@ -139,7 +139,8 @@ export class Reader {
       ...withAppend(this.kit.log, (records) => this.kit.log.append(records)),
       subscribe: (options) => this.kit.log.subscribe({ ...options, topics: [topic] }),
     };
-    const handlers = new Handlers([{ mode: 'each', type: Entry, name: 'Reader.entry', handle }]);
+    const type = { ...Entry, topic };
+    const handlers = new Handlers([{ mode: 'each', type, name: 'Reader.entry', handle }]);
     const units = { dataSource: this.dataSource, contracts: ledger, clock: systemClock, onCommitted() {} };
     const options = { group: this.group, log, registry, contracts: ledger, handlers, units };
     this.#consumer = new Consumer({ ...options, logger: silentLogger });

@@ -48,7 +48,8 @@ export async function stepAll(
       for (const said of announcements(events, step.saga, step.next, facts, at))
         work.raise(said, { correlationId: sagaId, ...(cause ? { cause } : {}) });
     });
-    step.take(facts, at);
+    // An answered question changes nothing (S7): it is raised, and neither row nor log is written.
+    if (event.type !== 'decision-asked') step.take(facts, at);
   }
   const moved = [...steps.values()].filter((step) => step.facts.length > 0);
   await writeSteps(work, moved, work.now);
