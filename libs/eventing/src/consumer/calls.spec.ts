@@ -5,10 +5,11 @@ import { expect, it } from 'vitest';
 import { planCalls, planLocks, type Call } from './calls.js';
 import { Handlers, type EventHandler } from './handlers.js';
 
-const type = (name: string): EventType => ({ name, topic: 't' }) as EventType;
+const type = (name: string, topic = 't'): EventType => ({ name, topic }) as EventType;
 const each = (name: string, of: string, locks?: EventHandler['locks']): EventHandler => ({
   mode: 'each',
   type: type(of),
+  also: [type(of, 'u')],
   name,
   handle: () => Promise.resolve(),
   ...(locks ? { locks } : {}),
@@ -16,6 +17,7 @@ const each = (name: string, of: string, locks?: EventHandler['locks']): EventHan
 const set = (name: string, of: string): EventHandler => ({
   mode: 'set',
   type: type(of),
+  also: [type(of, 'u')],
   name,
   handle: () => Promise.resolve(),
 });
@@ -83,6 +85,18 @@ it('E2: every event meets each of its handlers once, in the order of its key', (
       }
     }),
   );
+});
+
+it('H28: an event on a topic that nobody takes it from meets nobody', () => {
+  expect(plan([each('h', 'A')], [event('a', 'A', '1', 'somebody else'), event('a', 'A', '2')])).toHaveLength(
+    1,
+  );
+});
+
+it('gives a set handler of several types one run of them, in the order of each key', () => {
+  const both = { ...set('s', 'S'), also: [type('S2')] };
+  const events = [event('a', 'S', '1'), event('a', 'S2', '2'), event('b', 'S2', '3'), event('a', 'S', '4')];
+  expect(shown(plan([both], events))).toEqual(['s(1,2,4,3)']);
 });
 
 const keysOf = (e: EventEnvelope): string[] => [e.key, 'shared'];
