@@ -12,9 +12,9 @@ const bench = (...args) => spawnSync(process.execPath, [BENCH, ...args], { encod
 
 describe('npm run bench', () => {
   it.each([
-    [['fly'], 'Give one of relay, consume, hop, idle, codec.'],
-    [[], 'Give one of relay, consume, hop, idle, codec.'],
-    [['relay', 'hop'], 'Give one of relay, consume, hop, idle, codec.'],
+    [['fly'], 'Give one of relay, consume, hop, idle, codec, sagas.'],
+    [[], 'Give one of relay, consume, hop, idle, codec, sagas.'],
+    [['relay', 'hop'], 'Give one of relay, consume, hop, idle, codec, sagas.'],
     [['relay', '--log', 'paper'], 'There is no log paper.'],
     [['codec', '--log', 'kafka'], 'codec needs no log.'],
     [['hop', '--runs', '0'], "There can't be 0 runs: 1 to 99."],
