@@ -2,6 +2,7 @@
 // what to do over IPC. `shop` starts sagas of three branches; each branch belongs to another service, whose
 // participant does nothing but say yes, or no where it is asked for `no`.
 import { openLog } from './ground.mjs';
+import { answerTo } from './answering.mjs';
 import { libraries, packageOf } from './libraries.mjs';
 
 const { name, shop, owners, databaseUrl, registryUrl, log: logSettings } = JSON.parse(process.argv[2]);
@@ -120,14 +121,4 @@ const TOLD = {
   },
 };
 
-async function answer({ id, what, ...how }) {
-  try {
-    process.send({ id, answer: await TOLD[what](how) });
-  } catch (error) {
-    process.send({ id, error: String(error?.stack ?? error) });
-  }
-  if (what === 'stop') process.disconnect();
-}
-
-process.on('message', (asked) => void answer(asked));
-process.send({ id: 0 });
+answerTo(TOLD);

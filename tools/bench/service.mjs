@@ -1,6 +1,7 @@
 // One service in a process of its own, for hop and idle: `node service.mjs SETTINGS` (JSON), told what to do
 // over IPC. Times are those of the machine's monotonic clock, which all processes share.
 import { entryType, keyOf, openLog, registryOf, serialOf } from './ground.mjs';
+import { answerTo } from './answering.mjs';
 import { libraries, packageOf } from './libraries.mjs';
 
 const { name, publisher, reads, writes, databaseUrl, log: logSettings } = JSON.parse(process.argv[2]);
@@ -81,14 +82,4 @@ const TOLD = {
   },
 };
 
-async function answer({ id, what, ...how }) {
-  try {
-    process.send({ id, answer: await TOLD[what](how) });
-  } catch (error) {
-    process.send({ id, error: String(error?.stack ?? error) });
-  }
-  if (what === 'stop') process.disconnect();
-}
-
-process.on('message', (asked) => void answer(asked));
-process.send({ id: 0 });
+answerTo(TOLD);

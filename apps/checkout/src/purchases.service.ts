@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { ConflictError } from '@aura/platform';
-import { Sagas, type Saga } from '@aura/saga';
+import { Sagas, type Saga, type SagaView } from '@aura/saga';
 import { CONFIG, ProblemException, type Config } from '@aura/service';
 import { Inject, Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
@@ -39,26 +39,25 @@ export class Purchases {
   async buy(asked: PurchaseAsked, key: string): Promise<PurchaseView> {
     const requestHash = createHash('sha256').update(JSON.stringify(asked)).digest('hex');
     const known = (await this.#earlier(key, requestHash)) ?? (await this.#start(asked, key, requestHash));
-    await this.sagas.outcome(known, { withinMs: this.config.purchaseWaitMs });
-    return this.find(known);
+    const saga = await this.sagas.outcome(known, { withinMs: this.config.purchaseWaitMs });
+    return view(known, await this.#kept(known), saga);
   }
 
   /** Throws a 404 for an id that is nobody's. */
   async find(id: string): Promise<PurchaseView> {
-    const [purchase, saga] = await Promise.all([
-      this.entities.findOneBy(Purchase, { id }),
-      this.sagas.find(id),
-    ]);
-    if (!purchase || !saga)
-      throw new ProblemException({ status: 404, kind: 'purchase', detail: `There is no purchase ${id}.` });
-    return purchaseView(purchase, saga);
+    const [purchase, saga] = await Promise.all([this.#kept(id), this.sagas.find(id)]);
+    return view(id, purchase, saga);
   }
 
-  /** Cancels while it still can; the answer says what became of it. */
+  /** Cancels while it still can; the answer says what became of it. Throws as `find` does. */
   async cancel(id: string): Promise<PurchaseView> {
-    await this.find(id);
-    await this.sagas.cancel(id, { code: 'cancelled', text: 'the buyer cancelled it' });
-    return this.find(id);
+    const purchase = await this.#kept(id);
+    const why = { code: 'cancelled', text: 'the buyer cancelled it' };
+    return view(id, purchase, purchase && (await this.sagas.cancel(id, why)));
+  }
+
+  #kept(id: string): Promise<Purchase | null> {
+    return this.entities.findOneBy(Purchase, { id });
   }
 
   async #earlier(key: string, requestHash: string): Promise<string | undefined> {
@@ -83,4 +82,9 @@ export class Purchases {
       return first;
     }
   }
+}
+
+function view(id: string, purchase: Purchase | null, saga: SagaView | null | undefined): PurchaseView {
+  if (purchase && saga) return purchaseView(purchase, saga);
+  throw new ProblemException({ status: 404, kind: 'purchase', detail: `There is no purchase ${id}.` });
 }

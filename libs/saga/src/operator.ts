@@ -8,7 +8,7 @@
 import { noteOperationIn, type Change, type Finding, type UnitsOfWork } from '@aura/eventing';
 import { ConflictError, TerminalError, type Clock } from '@aura/platform';
 import type { Pool } from 'pg';
-import { taskCause } from './coordinator/cause.js';
+import { taskCause } from './cause.js';
 import type { Coordinator } from './coordinator/coordinator.js';
 import { decide } from './coordinator/decide.js';
 import { evolve, PURGED, type SagaState } from './coordinator/saga-state.js';

@@ -1,6 +1,7 @@
 import { newEventId } from '@aura/contracts';
 import { settled } from '@aura/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DecisionAsked } from './generated/protocol.js';
 import { purchase, type Order, type Purchase } from '../test/purchase.js';
 import { SagaSystem, type SagaService } from '../test/saga-services.js';
 
@@ -116,5 +117,39 @@ describe.each(['postgres', 'kafka'] as const)('a saga of four services over the 
     expect(other).toMatchObject({ status: 'rejected', reason: { name: 'ConflictError' } });
     expect(wrong).toMatchObject({ status: 'rejected' });
     expect(last).toMatchObject({ status: 'fulfilled', value: { isNew: true } });
+  });
+
+  it('S7: a question about a decided saga is answered, and changes no row of it', async () => {
+    const { shop, participants } = running;
+    const { id } = await begin(ORDER);
+    await ended(id);
+    const [stock] = participants as [SagaService];
+    const [row] = await stock.rows<{ branch_type: string }>(
+      'select branch_type from aura.branch where saga_id = $1',
+      [id],
+    );
+    const rows = () =>
+      shop.rows(
+        'select s::text, l::text from aura.saga s join aura.saga_log l on l.saga_id = s.id where s.id = $1',
+        [id],
+      );
+    const before = await rows();
+    await stock.eventing.units.run(async (work) => {
+      const question = {
+        sagaId: id,
+        coordinator: shop.name,
+        branch: 'stock',
+        branchType: row?.branch_type ?? '',
+      };
+      work.raise(DecisionAsked.by(stock.name).of({ ...question, heldSince: work.now }));
+    });
+    await settled('it is answered', async () => {
+      const said = await shop.rows(
+        "select 1 from aura.outbox where key = $1 and type = 'aura.DecisionRepeated'",
+        [id],
+      );
+      return said.length === 1;
+    });
+    expect(await rows()).toEqual(before);
   });
 });

@@ -13,7 +13,7 @@ import {
 } from '@aura/platform';
 import type { Pool } from 'pg';
 import { Amnesia } from './coordinator/amnesia.js';
-import { taskCause } from './coordinator/cause.js';
+import { taskCause } from './cause.js';
 import { Coordinator } from './coordinator/coordinator.js';
 import { SagaPurge } from './coordinator/purge.js';
 import { StartQueue } from './coordinator/start-queue.js';
@@ -27,7 +27,7 @@ import type { AnySaga, Saga } from './definition.js';
 import { sagaTables } from './migrations/saga-tables.js';
 import { SagaOperations } from './operator.js';
 import { Answers } from './participant/answers.js';
-import { INCOMING } from './participant/incoming.js';
+import { incomingTypes } from './participant/incoming.js';
 import type { OutsideLimits } from './participant/known-branches.js';
 import type { ExternalParticipant, Participant } from './participant/participant.js';
 import { Participants } from './participant/participants.js';
@@ -115,8 +115,7 @@ export class Sagas {
   get subscribes(): readonly EventType[] {
     const { participates = [] } = this.options;
     const coordinators = new Set(participates.flatMap(({ type }) => type.coordinators));
-    const asked = [...coordinators].flatMap((name) => INCOMING.map((shared) => shared.by(name)));
-    return [...this.#coordinator.subscribes, ...asked];
+    return [...this.#coordinator.subscribes, ...incomingTypes(coordinators)];
   }
 
   /** Brings the tables up to date; throws where a version that is in use is not declared any more. */

@@ -16,7 +16,7 @@ import { ConflictError, Loop, type Clock, type Logger, type Next } from '@aura/p
 import type { AnySaga } from '../definition.js';
 import { begunAgain, factsOf, type SaidByUs } from './amnesia-fold.js';
 import { isRecalled, setRecalled } from './amnesia-store.js';
-import { taskCause } from './cause.js';
+import { taskCause } from '../cause.js';
 import type { Coordinator } from './coordinator.js';
 import { evolve, isDecided, type Fact, type SagaState } from './saga-state.js';
 import type { Stepped } from './step.js';

@@ -8,7 +8,7 @@ import { timeOf } from '@aura/contracts';
 import type { UnitsOfWork, Work } from '@aura/eventing';
 import { Loop, statement, type Clock, type Logger, type Next } from '@aura/platform';
 import { assertRecalled } from './amnesia-store.js';
-import { taskCause } from './cause.js';
+import { taskCause } from '../cause.js';
 
 const EVERY_MS = 600_000;
 const PER_ROUND = 1_000;

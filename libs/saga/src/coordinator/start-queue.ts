@@ -3,10 +3,12 @@
  * caller it is a transaction per start; at many it is a transaction for all of them.
  */
 import type { UnitsOfWork, Work } from '@aura/eventing';
-import type { Clock } from '@aura/platform';
+import { kindOf, TransientError, type Clock } from '@aura/platform';
 import type { AnySaga, Saga } from '../definition.js';
 import type { PlannedStart, StartedSaga, Starting, StartOptions } from './starting.js';
 
+/** More than these do not wait: their callers try again. */
+const MAX_WAITING = 10_000;
 /** Most starts of one transaction. */
 const AT_ONCE = 500;
 
@@ -43,6 +45,8 @@ export class StartQueue {
   /** Resolves when it is committed. Rejects with what `Starting.plan` throws, and with `ConflictError`. */
   add<I extends object>(saga: Saga<I>, input: I, options: StartOptions): Promise<StartedSaga> {
     return new Promise((resolve, reject) => {
+      if (this.#waiting.length >= MAX_WAITING)
+        throw new TransientError(`${MAX_WAITING} starts of sagas wait to be written: try again`);
       const planned = this.starting.plan(saga, input, options, this.clock.now());
       this.#waiting.push({ saga, input, planned, resolve, reject });
       if (!this.#running) void this.#run();
@@ -68,9 +72,11 @@ export class StartQueue {
         else wanted.resolve(outcome as StartedSaga);
       }
     } catch (error) {
-      // Whose fault it was is found by trying each alone.
-      if (some.length > 1) for (const one of some) await this.#start([one]);
-      else some[0]?.reject(error);
+      // What passes is nobody's fault, and a COMMIT of unknown outcome must not be tried again. Of anything
+      // else, whose fault it was is found by trying each alone.
+      const isOnes = some.length > 1 && kindOf(error) !== 'transient';
+      if (isOnes) for (const one of some) await this.#start([one]);
+      else for (const wanted of some) wanted.reject(error);
     }
   }
 

@@ -1,7 +1,7 @@
 import type { UnitsOfWork } from '@aura/eventing';
 import { Loop, type Clock, type Logger, type Next, type Queryable } from '@aura/platform';
 import { assertRecalled } from './amnesia-store.js';
-import { taskCause } from './cause.js';
+import { taskCause } from '../cause.js';
 import type { Coordinator } from './coordinator.js';
 import { UNKNOWN } from './saga-state.js';
 import { claimDue, nextWake, rewake } from './store.js';

@@ -5,11 +5,11 @@
  *    `IDLE_MS` for what other replicas hold;
  * T2 a question, and when the next one comes, are one transaction; replicas ask for different branches.
  */
-import { newEventId } from '@aura/contracts';
 import type { UnitsOfWork, Work } from '@aura/eventing';
 import { Loop, traceContext, type Clock, type Logger, type Next } from '@aura/platform';
 import { context, ROOT_CONTEXT } from '@opentelemetry/api';
 import type { Pool } from 'pg';
+import { taskCause } from '../cause.js';
 import type { Answers } from './answers.js';
 import { dueAsks, nextAskAt, updateBranches } from './barrier-store.js';
 import type { BranchRow } from './branch-row.js';
@@ -69,14 +69,7 @@ export class Asking {
     const inMs = at ? at.getTime() - now.getTime() : IDLE_MS;
     this.#wakesAt = now.getTime() + Math.min(inMs, IDLE_MS);
     if (inMs > 0) return { afterMs: inMs };
-    const cause = {
-      kind: 'task',
-      taskId: newEventId(now),
-      correlationId: undefined,
-      causationId: undefined,
-      trace: {},
-    } as const;
-    const asked = await units.run((work) => this.#ask(work), cause, 'asking for decisions');
+    const asked = await units.run((work) => this.#ask(work), taskCause(clock), 'asking for decisions');
     return asked > 0 ? 'again' : { afterMs: LEFT_TO_OTHERS_MS };
   }
 

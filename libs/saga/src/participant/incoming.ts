@@ -1,5 +1,5 @@
 /** Pure: what the events of coordinators ask of a participant. */
-import type { EventEnvelope } from '@aura/contracts';
+import type { EventEnvelope, EventType } from '@aura/contracts';
 import type { BarrierAsk } from '../barrier.js';
 import type { EncodedInput } from '../branch-codec.js';
 import {
@@ -20,6 +20,11 @@ export const INCOMING = [
   BranchCancelAsked,
   DecisionRepeated,
 ] as const;
+
+/** Their tokens, as these services publish them. */
+export function incomingTypes(coordinators: Iterable<string>): EventType[] {
+  return [...coordinators].flatMap((name) => INCOMING.map((shared) => shared.by(name) as EventType));
+}
 
 /** One branch of one event: asked to prepare, or told what was decided. */
 export interface Incoming {

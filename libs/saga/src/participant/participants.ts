@@ -19,7 +19,7 @@ import { askNow } from './barrier-store.js';
 import { branchWork } from './branch-work.js';
 import { asError } from './business.js';
 import { branchFindings } from './findings.js';
-import { INCOMING } from './incoming.js';
+import { incomingTypes } from './incoming.js';
 import { Intents, type IntentContext } from './intents.js';
 import { KnownBranches, type ParticipantEntry } from './known-branches.js';
 import { Purging } from './purging.js';
@@ -71,15 +71,9 @@ export class Participants {
     };
   }
 
-  /** What the service publishes as a participant. */
-  get publishes(): readonly EventType[] {
-    return this.#takesPart ? this.#context.answers.types() : [];
-  }
-
-  /** What it reads as one. */
+  /** What it reads. */
   get subscribes(): readonly EventType[] {
-    const coordinators = this.#context.branches.coordinators();
-    return coordinators.flatMap((coordinator) => INCOMING.map((shared) => shared.by(coordinator)));
+    return incomingTypes(this.#context.branches.coordinators());
   }
 
   /** One for all events, so that a unit is one run. */

@@ -3,8 +3,8 @@ import type { Cause } from '@aura/eventing';
 import type { Clock } from '@aura/platform';
 
 /**
- * Why a coordinator acts by itself, or for somebody of its own service. Not a request: what running sagas
- * need is never refused for want of room in the outbox.
+ * Why a coordinator or a participant acts by itself, or for somebody of its own service. Not a request: what
+ * running sagas need is never refused for want of room in the outbox.
  */
 export function taskCause(clock: Clock): Cause {
   const taskId = newEventId(clock.now());
