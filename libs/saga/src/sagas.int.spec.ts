@@ -119,6 +119,15 @@ describe.each(['postgres', 'kafka'] as const)('a saga of four services over the 
     expect(last).toMatchObject({ status: 'fulfilled', value: { isNew: true } });
   });
 
+  it('a passing fault is everybody’s: no start of that transaction is tried again by itself', async () => {
+    const { shop, definition } = running;
+    const submit = (stock: string) => shop.sagas.submit(definition, { ...ORDER, stock });
+    const outcomes = await Promise.allSettled(['boots', 'away', 'scarf'].map(submit));
+    // The first goes alone; the others were one transaction.
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected']);
+    expect(await shop.rows("select 1 from bought where stock = 'scarf'")).toEqual([]);
+  });
+
   it('S7: a question about a decided saga is answered, and changes no row of it', async () => {
     const { shop, participants } = running;
     const { id } = await begin(ORDER);

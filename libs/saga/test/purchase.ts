@@ -1,4 +1,4 @@
-import { statement } from '@aura/platform';
+import { statement, TransientError } from '@aura/platform';
 import { saga, type Saga } from '../src/index.js';
 import type { Wanted } from './branches.js';
 import { holding, HOLDS } from './holds.js';
@@ -35,6 +35,7 @@ export async function purchase(system: SagaSystem, shopIs: Partial<ServiceSpec> 
     .branch('slot', slot, (order): Wanted => ({ what: order.slot }))
     .within({ prepareMs: 20_000 })
     .begun(async (begun, work) => {
+      if (begun.some(({ input }) => input.stock === 'away')) throw new TransientError('the shelf is away');
       await work.run(BOUGHT_INSERT, [begun.map(({ id }) => id), begun.map(({ input }) => input.stock)]);
     });
   const participants = await Promise.all(
