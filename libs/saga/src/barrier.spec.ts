@@ -33,6 +33,7 @@ const APART: Partial<Record<BranchKind, Partial<Record<string, Partial<Record<st
     none: { commit: 'commit' },
   },
   pivot: {
+    CALLING: { cancel: 'nothing' },
     PREPARED: { cancel: 'answer-vote' },
     COMMITTING: { cancel: 'answer-vote' },
     COMMITTED: { cancel: 'answer-vote' },
@@ -68,6 +69,8 @@ it('knows every state', () => {
 /** What happened to the world, and what was said, in one history of one branch. */
 interface World {
   readonly kind: BranchKind;
+  /** Its prepare asks somebody outside. */
+  readonly calls: boolean;
   state: BarrierState | undefined;
   /** Effects: `prepared`, `committed`, `undone`. */
   readonly effects: string[];
@@ -79,19 +82,20 @@ interface World {
 /** Any ask at any time, as often as it likes: duplicates, late ones, wrong orders. */
 function step(world: World, random: Seeded): void {
   const [, ask] = random.pick(ASKS);
-  const { kind, effects, said } = world;
+  const { kind, calls, effects, said } = world;
   if (world.state === 'COMMITTING' || world.state === 'CANCELLING') {
     if (random.chance(0.5)) work(world);
   } else if (world.state === 'CALLING' || world.state === 'STOPPING' || world.state === 'RELEASING') {
     if (random.chance(0.5)) outside(world, random);
   }
   const action = barrier(kind, world.state, ask);
-  const outcome = { yes: random.chance(0.7), failed: random.chance(0.2) };
+  const yes = random.chance(0.7);
+  const outcome = { ...(calls ? {} : { yes }), failed: random.chance(0.2) };
   if (action.do === 'bury') world.buried = true;
-  if (action.do === 'prepare' && kind !== 'external') {
-    world.yes = outcome.yes;
-    if (outcome.yes) effects.push('prepared');
-    said.push(outcome.yes ? 'yes' : 'no');
+  if (action.do === 'prepare' && !calls) {
+    world.yes = yes;
+    if (yes) effects.push('prepared');
+    said.push(yes ? 'yes' : 'no');
   }
   if (action.do === 'refuse') world.yes = false;
   if ((action.do === 'commit' || action.do === 'cancel') && !outcome.failed) effects.push(ended(action.do));
@@ -124,7 +128,9 @@ describe('B1 to B6 hold in every history', () => {
   const random = seeded('barrier');
   it.each(BRANCH_KINDS)('of a %s branch', (kind) => {
     for (let i = 0; i < 4_000; i++) {
-      const world: World = { kind, state: undefined, effects: [], said: [], yes: undefined, buried: false };
+      const calls = kind === 'external' || (kind === 'pivot' && i % 2 === 0);
+      const fresh = { effects: [], said: [], yes: undefined, buried: false };
+      const world: World = { kind, calls, state: undefined, ...fresh };
       const length = 1 + random.int(14);
       for (let n = 0; n < length; n++) step(world, random);
       const { effects, said, buried } = world;

@@ -13,7 +13,7 @@
 import type { BranchKind } from '@aura/contracts';
 
 /**
- * - `CALLING`: an external prepare that asks outside; `STOPPING`: it does, and is to be given back;
+ * - `CALLING`: a prepare that asks outside; `STOPPING`: it does, and is to be given back (no pivot is);
  * - `COMMITTING`, `CANCELLING`: told to, and could not yet: a task goes on trying;
  * - `RELEASING`: given up here, to be given back outside;
  * - `TOMBSTONE`: cancelled before it ran.
@@ -39,7 +39,7 @@ export type BarrierAsk =
   | { readonly phase: 'cancel' };
 
 export type BarrierAction =
-  /** Prepare, and answer with the vote. Of an external branch: begin the call, the answer comes later. */
+  /** Prepare, and answer with the vote. Of one that asks outside: begin the call, the answer comes later. */
   | { readonly do: 'prepare' }
   /** Write a refusal that no prepare ran for. */
   | { readonly do: 'refuse'; readonly code: 'late' }
@@ -67,6 +67,7 @@ export function barrier(kind: BranchKind, state: BarrierState | undefined, ask: 
 
 /** What came of an action: the vote of a prepare; whether a commit or a cancel threw. */
 export interface BarrierOutcome {
+  /** Undefined: there is no vote yet, somebody outside is asked. */
   readonly yes?: boolean;
   readonly failed?: boolean;
 }
@@ -75,11 +76,11 @@ export interface BarrierOutcome {
 export function stateAfter(
   kind: BranchKind,
   action: BarrierAction,
-  { yes = false, failed = false }: BarrierOutcome = {},
+  { yes, failed = false }: BarrierOutcome = {},
 ): BarrierState | undefined {
   switch (action.do) {
     case 'prepare':
-      if (kind === 'external') return 'CALLING';
+      if (kind === 'external' || (kind === 'pivot' && yes === undefined)) return 'CALLING';
       return yes ? 'PREPARED' : 'REFUSED';
     case 'refuse':
       return 'REFUSED';
@@ -156,8 +157,8 @@ function onCancel(kind: BranchKind, state: BarrierState | undefined): BarrierAct
   switch (state) {
     case undefined:
       return { do: 'bury' }; // B1
-    case 'CALLING':
-      return { do: 'stop-call' };
+    case 'CALLING': // B6: what a pivot did outside can't be given back, its vote comes when it is known
+      return kind === 'pivot' ? { do: 'nothing' } : { do: 'stop-call' };
     case 'PREPARED':
       return kind === 'pivot' ? { do: 'answer-vote' } : { do: 'cancel' }; // B6
     case 'REFUSED':

@@ -7,6 +7,7 @@ import {
   Charge,
   participantFixture,
   SagaOf,
+  Ship,
   type ParticipantFixture,
   type Wanted,
 } from './participant-fixture.js';
@@ -26,7 +27,7 @@ beforeAll(async () => {
     commit: () => till.commit(),
     cancel: () => till.cancel(),
   };
-  service = await participantFixture([{ type: Charge, participant: current, outside }]);
+  service = await participantFixture([Charge, Ship].map((type) => ({ type, participant: current, outside })));
 });
 afterAll(() => service.close());
 beforeEach(async () => {
@@ -238,6 +239,42 @@ it('H16: a void never overtakes its authorisation, however late that arrives', a
   expect(provider.broken).toEqual([]);
   expect(provider.stateOf(keyOf(saga))).toBe('voided');
   expect(await said()).toEqual(['BranchCancelled false']);
+});
+
+const pivot = { branch: 'money', type: Ship };
+
+it('B6: a pivot that asks outside and is told not to run answers with its vote, once that is known', async () => {
+  const saga = new SagaOf();
+  await service.deliver(saga.asked({ ...pivot, input: five.input }));
+  await attempt({ fault: 'lost-answer' });
+  await service.deliver(saga.cancelAsked(pivot), again(saga.asked({ ...pivot, input: five.input })));
+  expect([await said(), await stateOf(saga)]).toEqual([[], 'CALLING']);
+  await drained();
+  await service.deliver(again(saga.cancelAsked(pivot)));
+  expect(await said()).toEqual(['BranchPrepared', 'BranchPrepared']);
+  await service.deliver(saga.committed(pivot));
+  expect([await said(), provider.stateOf(keyOf(saga))]).toEqual([['BranchCommitted'], 'held']);
+  expect(till.calls).toEqual(['call', 'look-up', 'prepare', 'commit']);
+});
+
+it('a pivot that is declined outside refuses', async () => {
+  const saga = new SagaOf();
+  await service.deliver(saga.asked({ ...pivot, input: { sku: 'card-1', pieces: 11 } }));
+  await attempt();
+  await service.deliver(saga.cancelAsked(pivot));
+  expect(await said()).toEqual(['BranchRefused declined', 'BranchCancelled false']);
+});
+
+it('B6: a pivot that was done outside is not given back when it can’t be written down: it waits', async () => {
+  const saga = new SagaOf();
+  await service.deliver(saga.asked({ ...pivot, input: five.input }));
+  till.vote = refused('blocked', 'the account is blocked');
+  await attempt();
+  expect([await said(), await stateOf(saga)]).toEqual([[], 'CALLING']);
+  till.vote = prepared();
+  await drained();
+  expect(await said()).toEqual(['BranchPrepared']);
+  expect(till.calls).toEqual(['call', 'prepare', 'look-up', 'prepare']);
 });
 
 const FAULTS: readonly Fault[] = [

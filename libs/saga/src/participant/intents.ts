@@ -1,8 +1,9 @@
 /**
- * External branches: the tasks that talk to somebody outside. A task's lease says who may; at most one task
+ * Branches that ask outside: the tasks that talk to somebody there. A task's lease says who may; at most one task
  * of a branch is there at any time, and none talks within a transaction.
  *
  * CALLING -> (call, look-up) -> PREPARED, or REFUSED, or RELEASING where the service itself refuses;
+ * A pivot only PREPARED or REFUSED: there is no way back;
  * STOPPING -> (outcome known) -> given back -> TOMBSTONE;  RELEASING -> given back -> CANCELLED or REFUSED.
  */
 import { trace } from '@opentelemetry/api';
@@ -96,9 +97,13 @@ export class Intents {
     try {
       if (kept(answer.data) === null)
         throw new InvariantError(`an answer has over ${MAX_DATA_BYTES} bytes: keep a reference only`);
-      return await work.savepoint(async (own) => checked(await branch.participant.prepare(ask, answer, own)));
+      const vote = await work.savepoint(async (own) => branch.participant.prepare(ask, answer, own));
+      if (isPivot(branch) && !vote.prepared)
+        throw new InvariantError(`${keyOf(row)} can't be refused (${vote.code}): it was done outside`);
+      return checked(vote);
     } catch (error) {
-      if (passes(error)) throw error;
+      // B6: a pivot that ran is its decision. What keeps it from being written down has to be mended.
+      if (passes(error) || isPivot(branch)) throw error;
       const { sagaId, branch: name } = row;
       this.context.logger.error(
         { err: error, sagaId, branch: name },
@@ -153,6 +158,7 @@ export class Intents {
 }
 
 const NOTHING = Promise.resolve();
+const isPivot = ({ type }: ExternalBranch): boolean => type.kind === 'pivot';
 const UNREACHABLE = 'it was not called in time, and nothing of it has arrived there';
 
 /** Null where it is too large to be kept. */

@@ -71,7 +71,8 @@ export class KnownBranches {
 function knownOf({ type, participant, outside = {} }: ParticipantEntry): KnownBranch {
   const codec = new BranchCodec(type);
   const isExternal = 'call' in participant;
-  if (isExternal !== (type.kind === 'external'))
+  const fits = type.kind === 'external' ? isExternal : !isExternal || type.kind === 'pivot';
+  if (!fits)
     throw new InvariantError(
       isExternal
         ? `${type.name} is ${type.kind}, but its participant calls somebody outside: declare it external`

@@ -83,6 +83,9 @@ export interface OutsideCall {
 /**
  * A participant whose prepare asks somebody outside, who knows no transactions: a payment provider. Only one
  * process at a time talks to them about a branch, and never in a transaction.
+ *
+ * Of an `external` branch, or of a `pivot`: that is asked until its deadline, whatever becomes of the saga;
+ * its `prepare` may not refuse what was accepted, and `release` and `cancel` are never called.
  */
 export interface ExternalParticipant<I extends object = object> {
   /**
