@@ -1,4 +1,5 @@
 // Generated from schemas/ by tools/codegen. Change the schema instead, then: npx nx run @aura/schemas:codegen
+export * from './generated/checkout.js';
 export * from './generated/delivery.js';
 export * from './generated/gateway.js';
 export * from './generated/image-analysis.js';

@@ -6,14 +6,16 @@ import { Stock } from './entities/stock.entity.js';
 import { GarmentsController } from './http/garments.controller.js';
 import { QuotesController } from './http/quotes.controller.js';
 import { Stock1764000000000 } from './migrations/1764000000000-stock.js';
+import { Returns1764331200000 } from './migrations/1764331200000-returns.js';
+import { RestockParticipant } from './stock/restock-participant.js';
 import { StockParticipant } from './stock/stock-participant.js';
 
 @Module({
   imports: [
-    databaseModule({ entities: [Garment, Stock], migrations: [Stock1764000000000] }),
+    databaseModule({ entities: [Garment, Stock], migrations: [Stock1764000000000, Returns1764331200000] }),
     eventsModule({ publishes: [], subscribes: [] }),
   ],
   controllers: [GarmentsController, QuotesController],
-  providers: [CatalogueLoader, StockParticipant],
+  providers: [CatalogueLoader, StockParticipant, RestockParticipant],
 })
 export class InventoryModule {}

@@ -36,3 +36,43 @@ export const PaymentHold: BranchType<PaymentHold> = defineBranch<PaymentHold>({
   },
   earlier: [],
 });
+
+/** Money that was taken for a purchase is given back. */
+export interface Refund {
+  /** The saga for which it was taken. UUID. */
+  readonly purchaseId: string;
+  /** More than 0, and no more than what is left of the payment. */
+  readonly amountCents: bigint;
+  /** ISO 4217. */
+  readonly currency: string;
+}
+
+/** Money that was taken for a purchase is given back. A branch (pivot), for sagas of delivery. Newest revision: 1. */
+export const Refund: BranchType<Refund> = defineBranch<Refund>({
+  service: 'payments',
+  kind: 'pivot',
+  coordinators: ['delivery'],
+  version: 1,
+  schema: {
+    type: 'record',
+    name: 'Refund',
+    namespace: 'payments',
+    doc: 'Money that was taken for a purchase is given back.',
+    'aura.branch': 'pivot',
+    'aura.coordinators': ['delivery'],
+    fields: [
+      {
+        name: 'purchaseId',
+        type: { type: 'string', logicalType: 'uuid' },
+        doc: 'The saga for which it was taken.',
+      },
+      {
+        name: 'amountCents',
+        type: 'long',
+        doc: 'More than 0, and no more than what is left of the payment.',
+      },
+      { name: 'currency', type: 'string', doc: 'ISO 4217.' },
+    ],
+  },
+  earlier: [],
+});

@@ -9,9 +9,12 @@ export class Stock {
   @PrimaryColumn({ type: 'text' })
   size!: string;
 
-  /** Can be put aside. */
   @Column({ name: 'on_hand', type: 'int' })
   onHand!: number;
+
+  /** Of those on hand: came back, and can't be put aside before their return is decided. */
+  @Column({ name: 'in_return', type: 'int' })
+  inReturn!: number;
 
   /** Put aside for sagas that are not decided. */
   @Column({ type: 'int' })

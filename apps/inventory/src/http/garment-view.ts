@@ -49,7 +49,7 @@ export type GarmentsPage = z.output<typeof GarmentsPage>;
 export const GarmentWithStock = z.object({
   ...shape,
   offered: z.boolean().describe('False: it has left the catalogue and can’t be bought.'),
-  stock: z.array(z.object({ size: z.enum(SIZES), onHand: z.int() })),
+  stock: z.array(z.object({ size: z.enum(SIZES), onHand: z.int().describe('That can be bought now.') })),
 });
 export type GarmentWithStock = z.output<typeof GarmentWithStock>;
 
@@ -60,7 +60,7 @@ export function listed(garment: Garment): GarmentsPage['garments'][number] {
 
 /** A garment with its stock in the sizes that are offered, smallest first. */
 export function withStock(garment: Garment, stock: readonly Stock[]): GarmentWithStock {
-  const onHand = new Map(stock.map((row) => [row.size, row.onHand]));
+  const onHand = new Map(stock.map((row) => [row.size, row.onHand - row.inReturn]));
   return {
     ...shown(garment),
     offered: garment.offered,

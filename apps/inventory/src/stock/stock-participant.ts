@@ -1,10 +1,10 @@
 import type { Work } from '@aura/eventing';
-import type { Queryable } from '@aura/platform';
 import { ParticipantOf, prepared, refused, type Ask, type Participant, type Vote } from '@aura/saga';
 import { StockHold } from '@aura/schemas';
 import { Injectable } from '@nestjs/common';
 import { allocate, totals } from '../domain/allocation.js';
 import { basketProblem, type Line } from '../domain/basket.js';
+import { connectionOf } from './connection.js';
 import { endHolds, insertHolds } from './hold-rows.js';
 import { holdPieces, lockOnHand, lockPieces, releasePieces, sellPieces } from './stock-rows.js';
 
@@ -64,9 +64,4 @@ export class StockParticipant implements Participant<StockHold> {
 function wantedOf(asks: readonly StockAsk[]): Line[] {
   const baskets = asks.map(({ input }) => input.items);
   return totals(baskets.filter((lines) => basketProblem(lines) === undefined).flat());
-}
-
-/** The driver's own client of this transaction: named statements are prepared once per connection. */
-async function connectionOf({ manager }: Work): Promise<Queryable> {
-  return (await manager.queryRunner?.connect()) as Queryable;
 }

@@ -7,7 +7,7 @@ import { pieceKey, type Line } from '../domain/basket.js';
 
 const LOCK_ON_HAND = statement(
   'stock_lock_on_hand',
-  `select s.sku, s.size, s.on_hand
+  `select s.sku, s.size, s.on_hand - s.in_return as free
      from unnest($1::text[], $2::text[]) as asked(sku, size)
      join stock s on s.sku = asked.sku and s.size = asked.size
      join garment g on g.sku = s.sku and g.offered and s.size = any(g.sizes)
@@ -29,6 +29,15 @@ const RELEASE = changing(
   'stock_release_pieces',
   'held = s.held - l.quantity, on_hand = s.on_hand + l.quantity',
 );
+const RESTOCK = changing(
+  'stock_restock_pieces',
+  `sold = s.sold - l.quantity, on_hand = s.on_hand + l.quantity, in_return = s.in_return + l.quantity`,
+);
+const UNSTOCK = changing(
+  'stock_unstock_pieces',
+  `sold = s.sold + l.quantity, on_hand = s.on_hand - l.quantity, in_return = s.in_return - l.quantity`,
+);
+const OFFER = changing('stock_offer_pieces', 'in_return = s.in_return - l.quantity');
 
 function changing(name: string, set: string): ReturnType<typeof statement> {
   return statement(
@@ -57,14 +66,14 @@ export async function lockPieces(db: Queryable, pieces: Pieces): Promise<void> {
 }
 
 /**
- * How many pieces there are of those that are offered, by `pieceKey`; their rows are locked until the
+ * How many pieces can be bought of those that are offered, by `pieceKey`; their rows are locked until the
  * transaction ends.
  */
 export async function lockOnHand(db: Queryable, pieces: Pieces): Promise<Map<string, number>> {
   if (pieces.length === 0) return new Map();
-  type Row = { sku: string; size: string; on_hand: number };
+  type Row = { sku: string; size: string; free: number };
   const rows = await run<Row>(db, LOCK_ON_HAND, columnsOf(pieces));
-  return new Map(rows.map((row) => [pieceKey(row), row.on_hand]));
+  return new Map(rows.map((row) => [pieceKey(row), row.free]));
 }
 
 /** On hand -> held. `lines`: each SKU and size once, as in all of these. */
@@ -76,6 +85,17 @@ export const sellPieces = (db: Queryable, lines: readonly Line[]): Promise<void>
 /** Held -> on hand. */
 export const releasePieces = (db: Queryable, lines: readonly Line[]): Promise<void> =>
   change(db, RELEASE, lines);
+
+/** Sold -> on hand, not offered yet. */
+export const restockPieces = (db: Queryable, lines: readonly Line[]): Promise<void> =>
+  change(db, RESTOCK, lines);
+
+/** What was restocked is sold again. */
+export const unstockPieces = (db: Queryable, lines: readonly Line[]): Promise<void> =>
+  change(db, UNSTOCK, lines);
+
+/** What was restocked can be bought. */
+export const offerPieces = (db: Queryable, lines: readonly Line[]): Promise<void> => change(db, OFFER, lines);
 
 async function change(db: Queryable, what: typeof HOLD, lines: readonly Line[]): Promise<void> {
   if (lines.length === 0) return;
