@@ -1,9 +1,10 @@
 // One service of the bench of sagas in a process of its own: `node saga-service.mjs SETTINGS` (JSON), told
 // what to do over IPC. `shop` starts sagas of three branches; each branch belongs to another service, whose
 // participant does nothing but say yes, or no where it is asked for `no`.
-import { openLog } from './ground.mjs';
+import { openLog, reachableBytes } from './ground.mjs';
 import { answerTo } from './answering.mjs';
 import { libraries, packageOf } from './libraries.mjs';
+import { closedLoad, isAmong } from './load.mjs';
 
 const { name, shop, owners, databaseUrl, registryUrl, log: logSettings } = JSON.parse(process.argv[2]);
 
@@ -71,33 +72,24 @@ await eventing.run(sagas.tasks());
 await eventing.consume(new libs.Handlers(sagas.handlers()));
 sagas.start();
 
-/** One saga, from its start to its decision: how long that took (ms), or undefined where it is wrong. */
-async function buy(n, fails) {
-  const begunMs = performance.now();
-  const input = { answer: fails ? 'no' : 'yes', reference: `order-${n}` };
-  const { id } = await sagas.submit(order, input);
-  const decided = await sagas.outcome(id, { withinMs: 60_000 });
-  const expected = fails ? 'ABORT' : 'COMMITT';
-  return decided?.phase.startsWith(expected) ? performance.now() - begunMs : undefined;
-}
+const { trace } = packageOf('platform', '@opentelemetry/api');
+const tracer = trace.getTracer('bench');
+
+/**
+ * One saga, from its start to its decision, in a trace that begins here, as a request's would: whether it was
+ * decided as it should be.
+ */
+const buy = (n, fails) =>
+  tracer.startActiveSpan('buy', { root: true }, async (span) => {
+    const input = { answer: fails ? 'no' : 'yes', reference: `order-${n}` };
+    const { id } = await sagas.submit(order, input);
+    const decided = await sagas.outcome(id, { withinMs: 60_000 });
+    span.end();
+    return decided?.phase.startsWith(fails ? 'ABORT' : 'COMMITT') === true;
+  });
 
 const TOLD = {
-  /** `concurrency` buyers, one saga after the other, for `seconds`. */
-  async load({ concurrency, seconds, fail }) {
-    const untilMs = performance.now() + seconds * 1_000;
-    const stepsMs = [];
-    let [n, failed] = [0, 0];
-    const buyer = async () => {
-      while (performance.now() < untilMs) {
-        const took = await buy(n, (n++ % 100) / 100 < fail);
-        if (took === undefined) failed++;
-        else stepsMs.push(took);
-      }
-    };
-    const begunMs = performance.now();
-    await Promise.all(Array.from({ length: concurrency }, buyer));
-    return { perSecond: (stepsMs.length * 1_000) / (performance.now() - begunMs), stepsMs, failed };
-  },
+  load: ({ fail, ...how }) => closedLoad((n) => buy(n, isAmong(n, fail)), how),
   status() {
     const { relay, consumer } = eventing.status();
     return { leads: relay.leader, assigned: consumer?.assigned.length ?? 0 };
@@ -110,6 +102,10 @@ const TOLD = {
     return rows[0].open;
   },
   cpu: () => process.cpuUsage(),
+  rss: () => process.memoryUsage.rss(),
+  heap: reachableBytes,
+  /** Sends the spans that wait to be sent; nothing where tracing is off. */
+  flush: async () => trace.getTracerProvider().getDelegate().forceFlush?.(),
   async stop() {
     await eventing.stopConsuming();
     await sagas.stop();

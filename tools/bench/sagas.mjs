@@ -1,25 +1,25 @@
-// From the start of a saga to its decision: four services in processes of their own, three of them asked to
-// prepare and commit.
-import { randomBytes } from 'node:crypto';
+// From the start of a saga to its decision: four services whose branches do nothing, beside what others offer
+// for the same, and the purchase of the real applications.
 import { rowOf } from './figures.mjs';
-import { joined, makeDatabase, makeLog, openLog, until } from './ground.mjs';
-import { libraries } from './libraries.mjs';
-import { startService } from './service-process.mjs';
+import { peerRow, runPeer, startPeers } from './peers.mjs';
+import { benchPurchase } from './purchase.mjs';
+import { ended, startSystem } from './saga-system.mjs';
 
-const PARTITIONS = 4;
 const SECONDS = { full: 10, quick: 2 };
-const BRANCHES = ['stock', 'payment', 'delivery'];
 
-export async function benchSagas({
-  servers,
-  runs,
-  quick,
-  say,
-  concurrencies = [1, 32, 128, 1_024],
-  failing = 0,
-}) {
+/** @param {{ cases: ('noop' | 'purchase')[], peers: boolean }} how, and what every bench is given */
+export async function benchSagas({ cases, quick, ...how }) {
   const seconds = quick ? SECONDS.quick : SECONDS.full;
+  return [
+    ...(cases.includes('noop') ? await benchNoop({ seconds, ...how }) : []),
+    ...(cases.includes('purchase') ? await benchPurchase({ seconds, ...how }) : []),
+  ];
+}
+
+/** Ours and the peers take turns, so that what slows the machine for a while slows all of them. */
+async function benchNoop({ servers, runs, seconds, say, concurrencies, failing, peers: wanted }) {
   const system = await startSystem(servers, say);
+  const peers = wanted ? await startPeers(servers, say) : [];
   try {
     const rows = [];
     await system.shop.ask('load', { concurrency: 32, seconds: 2, fail: 0 });
@@ -29,55 +29,25 @@ export async function benchSagas({
         say(`C=${concurrency}, run ${n + 1} of ${runs}`);
         done.push(await system.shop.ask('load', { concurrency, seconds, fail: failing }));
         await ended(system.shop);
+        for (const peer of peers) {
+          say(`C=${concurrency}, run ${n + 1} of ${runs}: ${peer.name}`);
+          await runPeer(peer, { concurrency, seconds });
+        }
       }
       const what = failing > 0 ? `3 no-op branches, ${failing * 100} % refused` : '3 no-op branches';
-      rows.push(rowOf({ system: 'aura', case: what, concurrency }, done));
+      const ours = rowOf({ system: 'aura', case: what, concurrency }, done);
+      const theirs = peers.map((peer) => peerRow(peer, concurrency));
+      rows.push({ ...ours, ...timesDbos(ours, theirs) }, ...theirs);
     }
     return rows;
   } finally {
+    for (const peer of peers) await peer.stop();
     await system.stop();
   }
 }
 
-async function ended(shop) {
-  let open = 0;
-  await until(
-    async () => (open = await shop.ask('open')) === 0,
-    () => open,
-  );
-}
-
-async function startSystem(servers, say) {
-  const suffix = randomBytes(4).toString('hex');
-  const shop = `shop_${suffix}`;
-  const owners = BRANCHES.map((branch) => `${branch}_${suffix}`);
-  const made = await makeLog(servers);
-  const registry = await makeDatabase(servers.adminUrl);
-  const names = [shop, ...owners];
-  const databases = await Promise.all(names.map(() => makeDatabase(servers.adminUrl)));
-  const services = [];
-  const stop = async () => {
-    await Promise.all(services.map((service) => service.stop()));
-    await Promise.all([...databases, registry].map((database) => database.drop()));
-    await made.drop();
-  };
-  try {
-    const log = openLog(await libraries(), made.settings);
-    await log.createTopics(names.map((name) => ({ name: `${name}.events`, partitions: PARTITIONS })));
-    await log.close();
-    for (const [i, name] of names.entries()) {
-      const shared = { shop, owners, registryUrl: registry.url, log: made.settings };
-      const settings = { ...shared, name, databaseUrl: databases[i].url };
-      services.push(await startService(settings, 'saga-service.mjs'));
-    }
-    say('the groups join');
-    await joined(async () => {
-      const all = await Promise.all(services.map((service) => service.ask('status')));
-      return all.every(({ leads, assigned }, i) => leads && assigned === PARTITIONS * (i === 0 ? 3 : 1));
-    });
-    return { shop: services[0], stop };
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+/** How many times as many as DBOS in the same run. */
+function timesDbos(ours, theirs) {
+  const dbos = theirs.find(({ system }) => system === 'dbos')?.perSecond;
+  return dbos ? { timesDbos: Number((ours.perSecond / dbos).toPrecision(3)) } : {};
 }

@@ -8,18 +8,20 @@ import { startPostgres } from '../start/postgres.mjs';
 
 /**
  * @param {'kafka' | 'postgres' | undefined} log where events go; undefined: no server is needed
- * @returns {Promise<{ adminUrl?: string, brokers?: string[], stop: () => Promise<void> }>}
+ * @param {{ registry?: boolean }} [how] whether a Kafka of the bench's own has a schema registry
+ * @returns {Promise<{ adminUrl?: string, brokers?: string[], registryUrl?: string,
+ *   stop: () => Promise<void> }>} `registryUrl`: of its own Kafka only
  */
-export async function startServers(log) {
+export async function startServers(log, { registry = false } = {}) {
   const stops = [];
   const stop = async () => void (await Promise.all(stops.splice(0).map((end) => end())));
   if (log === undefined) return { stop };
   try {
-    const [adminUrl, brokers] = await Promise.all([
+    const [adminUrl, onKafka] = await Promise.all([
       postgres(stops),
-      log === 'kafka' ? kafka(stops) : undefined,
+      log === 'kafka' ? kafka(stops, registry) : {},
     ]);
-    return { adminUrl, brokers, stop };
+    return { adminUrl, ...onKafka, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -40,12 +42,12 @@ async function postgres(stops) {
   return server.url;
 }
 
-async function kafka(stops) {
+async function kafka(stops, registry) {
   const given = process.env['KAFKA_BROKERS'];
-  if (given) return given.split(',');
-  const server = await startTestKafka({ registry: false });
+  if (given) return { brokers: given.split(',') };
+  const server = await startTestKafka({ registry });
   stops.push(() => server.stop());
-  return server.brokers.split(',');
+  return { brokers: server.brokers.split(','), registryUrl: server.registryUrl };
 }
 
 /** What the figures depend on. */

@@ -5,10 +5,14 @@ import { fileURLToPath } from 'node:url';
 /**
  * @param {{ name: string }} settings what the program reads as JSON from its first argument
  * @param {string} [program] a file of this folder
+ * @param {import('node:child_process').ForkOptions} [forked] its environment, and arguments of Node
  */
-export async function startService(settings, program = 'service.mjs') {
+export async function startService(settings, program = 'service.mjs', forked = {}) {
   const main = fileURLToPath(new URL(program, import.meta.url));
-  const child = fork(main, [JSON.stringify(settings)], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+  const child = fork(main, [JSON.stringify(settings)], {
+    ...forked,
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  });
   const waiting = new Map();
   let said = '';
   let asked = 0;

@@ -62,10 +62,11 @@ export async function install(clone) {
   );
 }
 
-function npm(clone, args) {
+/** Runs npm in a folder: the npm that runs us, where it does. Resolves as `runProgram`. */
+export function npm(cwd, args) {
   const cli = process.env['npm_execpath'];
   // with "production" npm leaves half of it out
-  const options = { cwd: clone, env: { ...process.env, NODE_ENV: '' } };
+  const options = { cwd, env: { ...process.env, NODE_ENV: '' } };
   if (cli && cli.endsWith('npm-cli.js'))
     return runProgram(process.env['npm_node_execpath'] ?? process.execPath, [cli, ...args], options);
   const windows = process.platform === 'win32';
