@@ -80,7 +80,7 @@ export function ask(addressRef: string, input: Partial<DeliverySlot> = {}): Ask<
     branch: 'delivery',
     coordinator: 'checkout',
     deadline: new Date(Date.now() + 60_000),
-    input: { addressRef, parcels: 1, notBefore: null, ...input },
+    input: { addressRef, parcels: 1, notBefore: null, contents: [], ...input },
   };
 }
 

@@ -9,10 +9,12 @@ import { PaymentMethodsController } from './http/payment-methods.controller.js';
 import { PaymentsController } from './http/payments.controller.js';
 import { Ledger1764100000000 } from './migrations/1764100000000-ledger.js';
 import { SimulatedProvider1764100000001 } from './migrations/1764100000001-simulated-provider.js';
+import { Refunds1764331200000 } from './migrations/1764331200000-refunds.js';
 import { PaymentMethods } from './payment-methods.js';
 import { PaymentParticipant } from './payment.participant.js';
 import { GuardedProvider } from './provider/guarded-provider.js';
 import { PAYMENT_PROVIDER } from './provider/payment-provider.js';
+import { RefundParticipant } from './refund.participant.js';
 import type { settings } from './settings.js';
 import { SimulatedProvider } from './simulator/simulated-provider.js';
 
@@ -22,7 +24,7 @@ type Settings = Config<typeof settings>;
   imports: [
     databaseModule({
       entities: [PaymentMethod],
-      migrations: [Ledger1764100000000, SimulatedProvider1764100000001],
+      migrations: [Ledger1764100000000, SimulatedProvider1764100000001, Refunds1764331200000],
     }),
     eventsModule({ publishes: [], subscribes: [] }),
   ],
@@ -30,6 +32,7 @@ type Settings = Config<typeof settings>;
   providers: [
     PaymentMethods,
     PaymentParticipant,
+    RefundParticipant,
     CapturePaymentsTask,
     { provide: SimulatedProvider, inject: [CONFIG, LOGGER, CLOCK, Shutdown], useFactory: simulator },
     {

@@ -16,7 +16,6 @@ const ENTRIES = {
   cancelled: { credit: 'held', debit: 'cards' },
   captured: { credit: 'held', debit: 'due' },
   collected: { credit: 'due', debit: 'receivable' },
-  refunded: { credit: 'receivable', debit: 'cards' },
 } as const;
 type Kind = keyof typeof ENTRIES;
 const KINDS = Object.keys(ENTRIES) as Kind[];

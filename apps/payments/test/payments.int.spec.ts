@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { settled } from '@aura/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import * as ledger from '../src/ledger/ledger.js';
+import { refunded } from '../src/ledger/refunds.js';
 import type { PaymentParticipant } from '../src/payment.participant.js';
 import { TOKEN_NAMES } from '../src/simulator/behaviour.js';
 import { accepted, askFor, outside, paymentsFixture, type Fixture } from './payments-service.js';
@@ -102,15 +102,26 @@ describe('GET /payments/:sagaId', () => {
       return payment?.state === 'collected' && payment;
     });
     expect(shown).toMatchObject({ ...common, capture: { at, confirmedAt: at }, void: null, refund: null });
-    await payments.run((work) => ledger.refunded(work, [hold]));
+    const authorisation = (shown as unknown as { authorisation: { id: string } }).authorisation.id;
+    const back = (branch: string, amountCents: bigint): Promise<void> => {
+      const of = { sagaId: randomUUID(), branch, coordinator: 'delivery', purchaseId: hold.sagaId };
+      const refund = { ...of, authorisation, amountCents, reference: branch, providerRefund: 'refund-1' };
+      return payments.run((work) => refunded(work, refund));
+    };
+    await back('first', 990n);
+    expect((await ask(path)).body['payments']).toMatchObject([
+      { state: 'collected', refund: { at, amountCents: 990 } },
+    ]);
+    await back('rest', 4_000n);
     const entries = [
       entry('authorised', 'held', 'cards'),
       entry('captured', 'due', 'held'),
       entry('collected', 'receivable', 'due'),
-      entry('refunded', 'cards', 'receivable'),
+      { ...entry('refunded', 'cards', 'receivable'), amountCents: 990 },
+      { ...entry('refunded', 'cards', 'receivable'), amountCents: 4_000 },
     ];
     expect((await ask(path)).body['payments']).toMatchObject([
-      { state: 'refunded', refund: { at }, entries },
+      { state: 'refunded', refund: { at, amountCents: 4_990 }, entries },
     ]);
   });
 

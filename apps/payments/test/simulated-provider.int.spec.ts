@@ -6,6 +6,8 @@ import {
   ProviderUnavailableError,
   type AuthoriseRequest,
   type Authorisation,
+  type RefundOutcome,
+  type RefundRequest,
 } from '../src/provider/payment-provider.js';
 import type { Token } from '../src/simulator/behaviour.js';
 import type { SimulatedProvider } from '../src/simulator/simulated-provider.js';
@@ -21,7 +23,7 @@ beforeAll(async () => {
 });
 afterAll(() => payments.close());
 beforeEach(async () => {
-  await payments.db.query('truncate provider.payment, provider.fault, provider.overtaken');
+  await payments.db.query('truncate provider.payment, provider.refund, provider.fault, provider.overtaken');
   now = new Date();
   const { late, open: opens } = gate();
   open = opens;
@@ -55,9 +57,28 @@ async function held(token: Token = 'tok-ok'): Promise<{ id: string; reference: s
   return { id: outcome.authorisation, reference: asked.reference };
 }
 
+async function captured(token: Token = 'tok-ok'): Promise<{ id: string }> {
+  const { id } = await held(token);
+  await payments.db.query(
+    "update provider.payment set state = 'captured', captured_at = now() where id = $1",
+    [id],
+  );
+  return { id };
+}
+
 const call = (idempotencyKey: string) => ({ idempotencyKey, signal: new AbortController().signal });
 const lookUp = (reference: string): Promise<Authorisation | undefined> =>
   provider.lookUp(reference, new AbortController().signal);
+
+/** A request to give `cents` of a payment back; its reference is its key as well. */
+const refundOf = (authorisation: string, reference: string, cents = 1_000n): RefundRequest => ({
+  reference,
+  authorisation,
+  amountCents: cents,
+  notAfter: new Date(now.getTime() + 5_000),
+});
+const refund = (request: RefundRequest): Promise<RefundOutcome | 'silence'> =>
+  soon((signal) => provider.refund(request, { idempotencyKey: request.reference, signal }));
 
 const word = (outcome: Authorisation | 'silence' | undefined): string | undefined =>
   typeof outcome === 'object' ? (outcome.held ? 'held' : 'declined') : outcome;
@@ -126,8 +147,12 @@ describe('the simulated provider', () => {
     const { id } = await held();
     await Promise.all([1, 2, 3].map(() => provider.capture(id, call('c'))));
     await expect(provider.capture(id, call('another'))).rejects.toMatchObject({ code: 'already-captured' });
-    await Promise.all([1, 2, 3].map(() => provider.refund(id, call('r'))));
-    await expect(provider.refund(id, call('another'))).rejects.toMatchObject({ code: 'already-refunded' });
+    const asked = refundOf(id, 'r');
+    const outcomes = await Promise.all([1, 2, 3].map(() => refund(asked)));
+    expect(new Set(outcomes.map((outcome) => outcome !== 'silence' && outcome.refunded))).toEqual(
+      new Set([true]),
+    );
+    expect(await refund(refundOf(id, 'another', 1n))).toMatchObject({ code: 'more-than-is-left' });
     now = new Date(now.getTime() + 61_000);
     await expect(provider.capture(id, call('c'))).rejects.toMatchObject({ code: 'already-captured' });
     expect(await payments.books()).toMatchObject({
@@ -137,12 +162,60 @@ describe('the simulated provider', () => {
     });
   });
 
+  it.each<[Token, heard: string, known: string | undefined]>([
+    ['tok-ok', 'refunded', 'refunded'],
+    ['tok-refund-declined', 'refund-declined', 'refund-declined'],
+    ['tok-slow', 'refunded', 'refunded'],
+    ['tok-twice', 'refunded', 'refunded'],
+    ['tok-timeout-after', 'silence', 'refunded'],
+    ['tok-timeout-before', 'silence', undefined],
+  ])('a refund to %s: the caller hears %s, a look-up says %s, one more try tells', async (token, ...is) => {
+    const { id } = await captured(token);
+    const asked = refundOf(id, randomUUID(), 400n);
+    const said = (outcome: RefundOutcome | 'silence' | undefined): string | undefined =>
+      typeof outcome === 'object' ? (outcome.refunded ? 'refunded' : outcome.code) : outcome;
+    const heard = await refund(asked);
+    const known = await provider.lookUpRefund(asked.reference, new AbortController().signal);
+    expect([said(heard), said(known)]).toEqual(is);
+    const declined = token === 'tok-refund-declined';
+    expect(said(await refund(asked))).toBe(declined ? 'refund-declined' : 'refunded');
+    expect(await payments.books()).toMatchObject({ refunded_cents: declined ? 0 : 400 });
+  });
+
+  it('P2: a refund to tok-late is executed when its caller has gone, but not after `notAfter`', async () => {
+    const { id } = await captured('tok-late');
+    const [asked, tooLate] = [refundOf(id, 'a', 300n), { ...refundOf(id, 'b', 300n), notAfter: now }];
+    expect(await Promise.all([refund(asked), refund(tooLate)])).toEqual(['silence', 'silence']);
+    now = new Date(now.getTime() + 1);
+    open();
+    await provider.idle();
+    const { signal } = call('');
+    expect([await provider.lookUpRefund('a', signal), await provider.lookUpRefund('b', signal)]).toEqual([
+      expect.objectContaining({ refunded: true }),
+      undefined,
+    ]);
+    expect(await payments.books()).toMatchObject({ refunded_cents: 300 });
+  });
+
+  it('P1: a refund whose key is forgotten is made twice, and never above what was captured', async () => {
+    const { id } = await captured();
+    await refund(refundOf(id, 'r', 600n));
+    now = new Date(now.getTime() + 61_000);
+    await refund(refundOf(id, 'small', 100n));
+    expect(await refund(refundOf(id, 'r', 600n))).toMatchObject({ code: 'more-than-is-left' });
+    now = new Date(now.getTime() + 61_000);
+    expect(await refund(refundOf(id, 'small', 100n))).toMatchObject({ refunded: true });
+    expect(await payments.books()).toMatchObject({ refunded_cents: 800 });
+    const tooMuch = payments.db.query('update provider.payment set refunded_cents = 1001');
+    await expect(tooMuch).rejects.toMatchObject({ code: '23514' });
+  });
+
   it('gives back what is held, once; then nothing can be captured', async () => {
     const { id, reference } = await held();
     await provider.void(reference, call('v'));
     await provider.void(reference, call('v'));
     await expect(provider.capture(id, call('c'))).rejects.toMatchObject({ code: 'voided' });
-    await expect(provider.refund(id, call('r'))).rejects.toMatchObject({ code: 'not-captured' });
+    expect(await refund(refundOf(id, 'r'))).toMatchObject({ refunded: false, code: 'not-captured' });
     const other = await held();
     await provider.capture(other.id, call('c2'));
     await expect(provider.void(other.reference, call('v2'))).rejects.toMatchObject({
@@ -170,7 +243,8 @@ describe('the simulated provider', () => {
     const all = [
       down.authorise(asked, call('a')),
       down.capture(id, call('c')),
-      down.refund(id, call('r')),
+      down.refund(refundOf(id, 'r'), call('r')),
+      down.lookUpRefund('r', signal),
       down.void(reference, call('v')),
       down.lookUp(reference, signal),
     ];

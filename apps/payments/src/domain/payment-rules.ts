@@ -30,7 +30,7 @@ export function unknownMethod(ref: string): Refusal {
   return refuse('payment-method-unknown', `there is no payment method ${ref}`);
 }
 
-function refuse(code: string, reason: string): Refusal {
+export function refuse(code: string, reason: string): Refusal {
   return { prepared: false, code, reason };
 }
 
@@ -45,10 +45,12 @@ export interface Entry {
   readonly at: Date;
 }
 
-/** In the order in which the ledger lets them follow each other. */
+/** In the order in which the ledger lets them follow each other; refunds may be many. */
 const ORDER: readonly EntryKind[] = ['authorised', 'captured', 'cancelled', 'collected', 'refunded'];
 
 /** As they followed each other: entries of one moment too. */
 export function inOrder(entries: readonly Entry[]): Entry[] {
-  return entries.toSorted((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind));
+  return entries.toSorted(
+    (a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind) || a.at.getTime() - b.at.getTime(),
+  );
 }

@@ -15,13 +15,18 @@ export const PaymentsSchema = z.object({
       methodRef: z.uuid(),
       amountCents: z.int(),
       currency: z.string(),
-      state: z.enum(['authorised', 'captured', 'collected', 'cancelled', 'refunded']),
+      state: z
+        .enum(['authorised', 'captured', 'collected', 'cancelled', 'refunded'])
+        .describe('refunded: all of it.'),
       authorisation: z.object({ id: z.string(), at }),
       capture: z
         .object({ at, confirmedAt: at.nullable().describe('null: the provider has not confirmed it yet.') })
         .nullable(),
       void: z.object({ at }).nullable(),
-      refund: z.object({ at }).nullable(),
+      refund: z
+        .object({ at, amountCents: z.int() })
+        .nullable()
+        .describe('What went back in all, and when the last of it did.'),
       entries: z.array(
         z.object({
           kind: z.string(),
@@ -49,17 +54,20 @@ export function viewOf({ branch, coordinator, methodRef, authorisation, entries 
   const [first, last] = [entries[0], entries.at(-1)];
   if (!first || !last) throw new Error(`payment ${branch} has no entries`);
   const captured = moment('captured');
+  const back = entries.filter(({ kind }) => kind === 'refunded');
+  const backCents = back.reduce((sum, { amountCents }) => sum + amountCents, 0);
+  const isPartly = last.kind === 'refunded' && backCents < first.amountCents;
   return {
     branch,
     coordinator,
     methodRef,
     amountCents: first.amountCents,
     currency: first.currency,
-    state: last.kind,
+    state: isPartly ? 'collected' : last.kind,
     authorisation: { id: authorisation, at: first.at.toISOString() },
     capture: captured && { ...captured, confirmedAt: moment('collected')?.at ?? null },
     void: moment('cancelled'),
-    refund: moment('refunded'),
+    refund: back.length === 0 ? null : { at: last.at.toISOString(), amountCents: backCents },
     entries: entries.map((entry) => ({
       ...entry,
       debit: entry.debit as z.output<typeof account>,

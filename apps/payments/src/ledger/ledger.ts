@@ -1,6 +1,6 @@
 /**
  * The ledger's statements: each takes all payments of a unit at once, and refuses as a whole. What may follow
- * what is held by the table's own constraints (L1 to L4, in its migration).
+ * what is held by the table's own constraints (L1 to L4, in its migration). Refunds: refunds.ts.
  */
 import type { Work } from '@aura/eventing';
 import { InvariantError, statement, type Statement } from '@aura/platform';
@@ -66,7 +66,6 @@ const follow = (kind: string, debit: string, credit: string): Statement =>
 const CAPTURED = follow('captured', 'due', 'held');
 const CANCELLED = follow('cancelled', 'cards', 'held');
 const COLLECTED = follow('collected', 'receivable', 'due');
-const REFUNDED = follow('refunded', 'cards', 'receivable');
 
 const OF_SAGA = statement(
   'payment_of_saga',
@@ -102,10 +101,6 @@ export const cancelled = (work: Work, keys: readonly PaymentKey[]): Promise<Capt
 /** due -> receivable: the provider has confirmed the capture. */
 export const collected = (work: Work, keys: readonly PaymentKey[]): Promise<CapturedPayment[]> =>
   post(work, COLLECTED, keys);
-
-/** receivable -> cards: all of it, given back. */
-export const refunded = (work: Work, keys: readonly PaymentKey[]): Promise<CapturedPayment[]> =>
-  post(work, REFUNDED, keys);
 
 /** Throws where a payment has not got so far, or is over: the caller's order of calls is wrong. */
 async function post(work: Work, entry: Statement, keys: readonly PaymentKey[]): Promise<CapturedPayment[]> {

@@ -8,7 +8,8 @@ const never = (): Promise<never> => Promise.reject(new Error('not asked here'));
 
 /** Somebody outside of whom only look-ups are asked here. */
 function guarded(lookUp: Look, options: Partial<GuardOptions> = {}): PaymentProvider {
-  const provider = { authorise: never, capture: never, void: never, refund: never, lookUp };
+  const unasked = { authorise: never, capture: never, void: never, refund: never, lookUpRefund: never };
+  const provider = { ...unasked, lookUp };
   return new GuardedProvider(provider, { timeoutMs: 1_000, ...options });
 }
 

@@ -19,6 +19,8 @@ import {
   type AuthoriseRequest,
   type PaymentProvider,
   type ProviderCall,
+  type RefundOutcome,
+  type RefundRequest,
 } from './payment-provider.js';
 
 export interface GuardOptions {
@@ -77,14 +79,20 @@ export class GuardedProvider implements PaymentProvider {
     );
   }
 
-  refund(authorisation: string, call: ProviderCall): Promise<void> {
-    return this.#guard(`refund ${authorisation}`, call.signal, (signal) =>
-      this.provider.refund(authorisation, { ...call, signal }),
+  refund(request: RefundRequest, call: ProviderCall): Promise<RefundOutcome> {
+    return this.#guard(`refund ${request.reference}`, call.signal, (signal) =>
+      this.provider.refund(request, { ...call, signal }),
     );
   }
 
   lookUp(reference: string, signal: AbortSignal): Promise<Authorisation | undefined> {
     return this.#guard(`look up ${reference}`, signal, (inner) => this.provider.lookUp(reference, inner));
+  }
+
+  lookUpRefund(reference: string, signal: AbortSignal): Promise<RefundOutcome | undefined> {
+    return this.#guard(`look up refund ${reference}`, signal, (inner) =>
+      this.provider.lookUpRefund(reference, inner),
+    );
   }
 
   async #guard<T>(what: string, signal: AbortSignal, send: (signal: AbortSignal) => Promise<T>): Promise<T> {

@@ -25,6 +25,19 @@ export type Authorisation =
   | { readonly held: true; readonly authorisation: string }
   | { readonly held: false; readonly code: string; readonly reason: string };
 
+export interface RefundRequest {
+  /** Ours, one per refund: by it the provider finds the refund, also when it has forgotten the key. */
+  readonly reference: string;
+  readonly authorisation: string;
+  readonly amountCents: bigint;
+  /** As of an authorise: a request that arrives later is not executed. */
+  readonly notAfter: Date;
+}
+
+export type RefundOutcome =
+  | { readonly refunded: true; readonly refund: string; readonly authorisation: string }
+  | { readonly refunded: false; readonly code: string; readonly reason: string };
+
 /**
  * Somebody who holds and moves money, and knows no transactions.
  *
@@ -41,10 +54,12 @@ export interface PaymentProvider {
    * `unknown-payment` where the provider has not heard of the reference.
    */
   void(reference: string, call: ProviderCall): Promise<void>;
-  /** Gives all that was captured back. */
-  refund(authorisation: string, call: ProviderCall): Promise<void>;
+  /** Gives back some or all of what was captured, never more. A decline is an answer. */
+  refund(request: RefundRequest, call: ProviderCall): Promise<RefundOutcome>;
   /** How an authorise ended, whatever was done since; undefined: not heard of, so far. */
   lookUp(reference: string, signal: AbortSignal): Promise<Authorisation | undefined>;
+  /** How a refund ended; undefined: not heard of, so far. */
+  lookUpRefund(reference: string, signal: AbortSignal): Promise<RefundOutcome | undefined>;
 }
 
 /** Where a provider is injected. */
@@ -53,8 +68,7 @@ export const PAYMENT_PROVIDER = Symbol('payments.provider');
 /** The provider did not answer: whatever was asked for may have happened, or may happen yet. */
 export class ProviderUnavailableError extends TransientError {}
 
-export type ProviderRefusal =
-  'unknown-payment' | 'already-captured' | 'already-refunded' | 'not-captured' | 'voided' | 'declined';
+export type ProviderRefusal = 'unknown-payment' | 'already-captured' | 'voided' | 'declined';
 
 /** The provider will never do it. */
 export class ProviderRefusedError extends TerminalError {

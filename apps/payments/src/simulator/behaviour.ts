@@ -17,6 +17,7 @@ export type Fault = 'slow' | 'late' | 'unanswered' | 'lost' | 'twice' | 'unreach
 export const TOKENS = {
   'tok-ok': 'Accepted at once.',
   'tok-declined': 'Declined.',
+  'tok-refund-declined': 'Accepted, but nothing can be paid back to it.',
   'tok-slow': 'Accepted, answered after half a second.',
   'tok-late': 'Every first request is executed only after nobody waits for it any more.',
   'tok-timeout-after': 'Every first request is executed, but its answer is lost.',
@@ -73,6 +74,12 @@ export function faultOf(
 export function declines(chance: Chance, token: string, reference: string): boolean {
   if (token === 'tok-declined') return true;
   return token === 'tok-random' && draw(chance, 'declines', reference) < chance.faultRate;
+}
+
+/** Whether the bank of a card that was captured takes nothing back. */
+export function declinesRefund(chance: Chance, token: string, reference: string): boolean {
+  if (token === 'tok-refund-declined') return true;
+  return token === 'tok-random' && draw(chance, 'declines refund', reference) < chance.faultRate;
 }
 
 /** Outages come at a time that the seed shifts, so that replicas' restarts don't set their rhythm. */

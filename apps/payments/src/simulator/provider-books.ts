@@ -1,10 +1,10 @@
 /** The simulated provider's own statements, each of them a transaction of its own. */
 import { randomUUID } from 'node:crypto';
-import { run, statement } from '@aura/platform';
-import type { Pool } from 'pg';
+import { run, statement, withClient } from '@aura/platform';
+import type { Pool, PoolClient } from 'pg';
 import type { Operation } from './behaviour.js';
 
-export type State = 'declined' | 'authorised' | 'captured' | 'voided' | 'refunded';
+export type State = 'declined' | 'authorised' | 'captured' | 'voided';
 
 /** A payment as the provider has it. */
 export interface Known {
@@ -15,8 +15,6 @@ export interface Known {
   readonly decidedAt: Date;
   readonly captureKey: string | null;
   readonly capturedAt: Date | null;
-  readonly refundKey: string | null;
-  readonly refundedAt: Date | null;
 }
 
 /** An authorise that has arrived. */
@@ -34,15 +32,36 @@ export interface NewKnown {
 /** What stands under a key; `isNew`: since this very request. */
 export type Standing = Known & { readonly isNew: boolean };
 
-/** A capture or a refund of the payment `id`. */
+/** A capture of the payment `id`. */
 export interface Move {
   readonly id: string;
   readonly key: string;
   readonly at: Date;
 }
 
+/** A refund that has arrived. */
+export interface NewRefund {
+  readonly paymentId: string;
+  readonly reference: string;
+  readonly key: string;
+  readonly amountCents: bigint;
+  /** The card's bank takes it; `too-late`: it is not executed any more. */
+  readonly outcome: 'accepted' | 'declined' | 'too-late';
+  readonly at: Date;
+}
+
+/** A refund as the provider has it. */
+export interface KnownRefund {
+  readonly id: string;
+  readonly paymentId: string;
+  /** Why it was declined. */
+  readonly decline: string | null;
+  readonly decidedAt: Date;
+}
+
 const KNOWN = `id, reference, token, state, decided_at as "decidedAt", capture_key as "captureKey",
-  captured_at as "capturedAt", refund_key as "refundKey", refunded_at as "refundedAt"`;
+  captured_at as "capturedAt"`;
+const KNOWN_REFUND = `id, payment_id as "paymentId", decline, decided_at as "decidedAt"`;
 
 /** In the order of the keys: two replicas' statements must not wait for each other. */
 const INSERT = statement(
@@ -75,11 +94,32 @@ const CAPTURE = statement(
     where payment.id = asked.id and state = 'authorised'
    returning payment.id, capture_key as key`,
 );
+const LOCK_PAYMENT = statement(
+  'provider_lock_payment',
+  `select captured_at is not null as captured, amount_cents - refunded_cents as left
+     from provider.payment where id = $1 for update`,
+);
+const REFUND_BY_KEY = statement(
+  'provider_refund_by_key',
+  `select ${KNOWN_REFUND} from provider.refund where refund_key = $1`,
+);
+const REFUND_BY_REFERENCE = statement(
+  'provider_refund_by_reference',
+  `select ${KNOWN_REFUND} from provider.refund where reference = $1 order by decided_at, id limit 1`,
+);
+/** The money moves in the statement that writes why. */
 const REFUND = statement(
   'provider_refund',
-  `update provider.payment set state = 'refunded', refund_key = $2, refunded_at = $3
-    where id = $1 and state = 'captured'
-   returning id`,
+  `with written as (
+     insert into provider.refund (id, reference, refund_key, payment_id, amount_cents, decline, decided_at)
+     values ($1, $2, $3, $4, $5, $6, $7)
+     returning payment_id, case when decline is null then amount_cents else 0 end as cents)
+   update provider.payment set refunded_cents = refunded_cents + written.cents
+     from written where payment.id = written.payment_id`,
+);
+const FORGET_REFUND = statement(
+  'provider_forget_refund',
+  'update provider.refund set refund_key = null where refund_key = $1 and decided_at <= $2',
 );
 const VOID = statement(
   'provider_void',
@@ -158,8 +198,32 @@ export class ProviderBooks {
     return moves.map(({ id, key }) => keys.get(id) === key);
   }
 
-  async refund({ id, key, at }: Move): Promise<boolean> {
-    return (await run(this.pool, REFUND, [id, key, at])).length === 1;
+  /** What stands under a refund's key, and whether since this very request; undefined: it came too late. */
+  refund(asked: NewRefund): Promise<(KnownRefund & { readonly isNew: boolean }) | undefined> {
+    return this.#transaction(async (client) => {
+      type Left = { captured: boolean; left: string };
+      const [payment] = await run<Left>(client, LOCK_PAYMENT, [asked.paymentId]);
+      const [known] = await run<KnownRefund & Record<string, unknown>>(client, REFUND_BY_KEY, [asked.key]);
+      if (known) return { ...known, isNew: false };
+      if (asked.outcome === 'too-late') return undefined;
+      const { paymentId, reference, key, amountCents, at } = asked;
+      const id = `refund-${randomUUID()}`;
+      const decline = declineOf(asked, payment);
+      await run(client, REFUND, [id, reference, key, paymentId, amountCents, decline, at]);
+      return { id, paymentId, decline, decidedAt: at, isNew: true };
+    });
+  }
+
+  async refundByReference(reference: string): Promise<KnownRefund | undefined> {
+    const [known] = await run<KnownRefund & Record<string, unknown>>(this.pool, REFUND_BY_REFERENCE, [
+      reference,
+    ]);
+    return known;
+  }
+
+  /** As `forget`. */
+  async forgetRefund(key: string, decidedBy: Date): Promise<void> {
+    await run(this.pool, FORGET_REFUND, [key, decidedBy]);
   }
 
   async void(reference: string, at: Date): Promise<void> {
@@ -175,6 +239,29 @@ export class ProviderBooks {
     const [row] = await run<{ times: number }>(this.pool, FAULT, [operation, reference]);
     return row?.times ?? 0;
   }
+
+  #transaction<T>(fn: (client: PoolClient) => Promise<T>): Promise<T> {
+    return withClient(this.pool, async (client) => {
+      await client.query('begin');
+      try {
+        const result = await fn(client);
+        await client.query('commit');
+        return result;
+      } catch (error) {
+        await client.query('rollback');
+        throw error;
+      }
+    });
+  }
+}
+
+function declineOf(
+  { outcome, amountCents }: NewRefund,
+  payment: { captured: boolean; left: string } | undefined,
+): string | null {
+  if (!payment?.captured) return 'not-captured';
+  if (amountCents > BigInt(payment.left)) return 'more-than-is-left';
+  return outcome === 'declined' ? 'refund-declined' : null;
 }
 
 function freshly({ id, reference, token, outcome, at }: NewKnown & { readonly id: string }): Known {
@@ -186,7 +273,5 @@ function freshly({ id, reference, token, outcome, at }: NewKnown & { readonly id
     decidedAt: at,
     captureKey: null,
     capturedAt: null,
-    refundKey: null,
-    refundedAt: null,
   };
 }

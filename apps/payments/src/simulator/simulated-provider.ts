@@ -20,9 +20,12 @@ import {
   type AuthoriseRequest,
   type PaymentProvider,
   type ProviderCall,
+  type RefundOutcome,
+  type RefundRequest,
 } from '../provider/payment-provider.js';
 import {
   declines,
+  declinesRefund,
   faultOf,
   hasOutage,
   TIMES,
@@ -31,7 +34,14 @@ import {
   type Operation,
   type Outages,
 } from './behaviour.js';
-import { ProviderBooks, type Known, type Move, type NewKnown, type Standing } from './provider-books.js';
+import {
+  ProviderBooks,
+  type Known,
+  type KnownRefund,
+  type Move,
+  type NewKnown,
+  type Standing,
+} from './provider-books.js';
 
 export interface SimulatorOptions {
   /** Of its own: never the service's transaction. Ended by `close`. */
@@ -84,9 +94,11 @@ export class SimulatedProvider implements PaymentProvider {
     await this.#meet('capture', token, reference, signal, () => this.#capture(authorisation, key));
   }
 
-  async refund(authorisation: string, { idempotencyKey: key, signal }: ProviderCall): Promise<void> {
-    const { token, reference } = await this.#known(authorisation);
-    await this.#meet('refund', token, reference, signal, () => this.#refund(authorisation, key));
+  async refund(request: RefundRequest, call: ProviderCall): Promise<RefundOutcome> {
+    const { token } = await this.#known(request.authorisation);
+    return this.#meet('refund', token, request.reference, call.signal, () =>
+      this.#refund(request, token, call.idempotencyKey),
+    );
   }
 
   async void(reference: string, { signal }: ProviderCall): Promise<void> {
@@ -101,6 +113,16 @@ export class SimulatedProvider implements PaymentProvider {
     return this.#meet('look-up', token, reference, signal, async () => {
       const known = await this.#byReference.add(reference);
       return known && outcomeOf(known);
+    });
+  }
+
+  async lookUpRefund(reference: string, signal: AbortSignal): Promise<RefundOutcome | undefined> {
+    this.#assertUp();
+    const before = await this.#books.refundByReference(reference);
+    const token = before ? (await this.#known(before.paymentId)).token : 'tok-ok';
+    return this.#meet('look-up', token, reference, signal, async () => {
+      const known = await this.#books.refundByReference(reference);
+      return known && refundOutcomeOf(known);
     });
   }
 
@@ -204,20 +226,25 @@ export class SimulatedProvider implements PaymentProvider {
     if (await this.#capturing.add({ id, key, at: this.#clock.now() })) return;
     const { state, captureKey, capturedAt } = await this.#known(id);
     if (captureKey === key && capturedAt && this.#remembers(capturedAt)) return;
-    if (state === 'captured' || state === 'refunded')
-      throw new ProviderRefusedError('already-captured', `${id} was captured before`);
+    if (state === 'captured') throw new ProviderRefusedError('already-captured', `${id} was captured before`);
     throw new ProviderRefusedError(
       state === 'voided' ? 'voided' : 'declined',
       `${id} holds nothing: ${state}`,
     );
   }
 
-  async #refund(id: string, key: string): Promise<void> {
-    if (await this.#books.refund({ id, key, at: this.#clock.now() })) return;
-    const { refundKey, refundedAt } = await this.#known(id);
-    if (refundKey === key && refundedAt && this.#remembers(refundedAt)) return;
-    if (refundedAt) throw new ProviderRefusedError('already-refunded', `${id} was refunded before`);
-    throw new ProviderRefusedError('not-captured', `${id} was not captured`);
+  /** P1, P2: as `#hold`. */
+  async #refund(request: RefundRequest, token: string, key: string): Promise<RefundOutcome> {
+    const { reference, authorisation: paymentId, amountCents, notAfter } = request;
+    const at = this.#clock.now();
+    const isDeclined = declinesRefund(this.options.chance, token, reference);
+    const outcome = at > notAfter ? 'too-late' : isDeclined ? 'declined' : 'accepted';
+    const known = await this.#books.refund({ paymentId, reference, key, amountCents, outcome, at });
+    if (!known)
+      return { refunded: false, code: 'too-late', reason: 'the payment provider got the request too late' };
+    if (known.isNew || this.#remembers(known.decidedAt)) return refundOutcomeOf(known);
+    await this.#books.forgetRefund(key, new Date(at.getTime() - this.options.keyMemoryMs));
+    return this.#refund(request, token, key);
   }
 
   async #void(reference: string): Promise<void> {
@@ -226,7 +253,7 @@ export class SimulatedProvider implements PaymentProvider {
       await this.#books.overtaken(reference, this.#clock.now());
       throw new ProviderRefusedError('unknown-payment', `nobody has asked for ${reference}`);
     }
-    if (known.state === 'captured' || known.state === 'refunded')
+    if (known.state === 'captured')
       throw new ProviderRefusedError('already-captured', `${reference} can't be voided any more`);
     await this.#books.void(reference, this.#clock.now());
   }
@@ -251,4 +278,15 @@ function outcomeOf({ id, reference, state }: Known): Authorisation {
   if (state === 'declined')
     return { held: false, code: 'card-declined', reason: `the card was declined for payment ${reference}` };
   return { held: true, authorisation: id };
+}
+
+const DECLINES: Readonly<Record<string, string>> = {
+  'not-captured': 'was never taken from the card',
+  'more-than-is-left': 'is more than is left of the payment',
+  'refund-declined': 'was declined by the bank of the card',
+};
+
+function refundOutcomeOf({ id, paymentId, decline }: KnownRefund): RefundOutcome {
+  if (decline === null) return { refunded: true, refund: id, authorisation: paymentId };
+  return { refunded: false, code: decline, reason: `the refund ${DECLINES[decline] ?? 'was declined'}` };
 }
