@@ -1,8 +1,15 @@
 import { AvroCodec, Contracts, type BranchType, type EventType, type NewEvent } from '@aura/contracts';
 import { describe, expect, it } from 'vitest';
 import * as schemas from '../src/index.js';
-import { PhotoAnalysed, PhotoAnalysisFailed, PhotoAnalysisStarted, PhotoReceived } from '../src/index.js';
+import {
+  PhotoAnalysed,
+  PhotoAnalysisFailed,
+  PhotoAnalysisStarted,
+  PhotoReceived,
+  PurchaseReturned,
+} from '../src/index.js';
 
+/** The key of every example. */
 const photoId = '0199b0c5-1234-7abc-8def-000000000001';
 const at = new Date('2026-11-24T20:15:00.123Z');
 const types: EventType[] = Object.values(schemas).filter((token) => 'topic' in token);
@@ -31,6 +38,14 @@ const EXAMPLES: NewEvent[] = [
     contrast: 0.1,
     temperature: 'COOL',
     formality: { level: 'UNKNOWN', reasons: [] },
+  }),
+  PurchaseReturned.of({
+    purchaseId: photoId,
+    returnId: '0199b0c5-1234-7abc-8def-000000000002',
+    items: [{ sku: 'SHI-101-WHT', size: 'M', quantity: 1 }],
+    refundCents: 4_990,
+    currency: 'EUR',
+    noticedAt: at,
   }),
   PhotoAnalysisFailed.of({ photoId, reason: 'PHOTO_UNREADABLE', detail: 'truncated', attempts: 5 }),
 ];

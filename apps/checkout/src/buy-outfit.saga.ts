@@ -11,7 +11,7 @@ export interface Outfit {
   readonly currency: string;
   readonly methodRef: string;
   readonly addressRef: string;
-  /** What checkout keeps of it; nobody is asked for it. */
+  /** What checkout keeps of it. Of that others get what is in the parcel. */
   readonly purchase: {
     readonly idempotencyKey: string;
     readonly requestHash: string;
@@ -37,7 +37,18 @@ export function buyOutfit(prepareMs: number): Saga<Outfit> {
       currency,
       methodRef,
     }))
-    .branch('delivery', DeliverySlot, ({ addressRef }) => ({ addressRef, parcels: 1, notBefore: null }))
+    .branch('delivery', DeliverySlot, ({ addressRef, purchase }) => ({
+      addressRef,
+      parcels: 1,
+      notBefore: null,
+      // A return is priced by it, and needs nobody to be asked then.
+      contents: purchase.lines.map(({ sku, size, quantity, unitPriceCents }) => ({
+        sku,
+        size,
+        quantity,
+        unitPriceCents,
+      })),
+    }))
     .within({ prepareMs, attentionMs: 120_000 })
     .begun(keepPurchases);
 }

@@ -1,11 +1,15 @@
 import { CONFIG, databaseModule, eventsModule, type Config } from '@aura/service';
+import { PurchaseReturned } from '@aura/schemas';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { buyOutfit } from './buy-outfit.saga.js';
 import { Purchase } from './entities/purchase.entity.js';
+import { ReturnNotice } from './entities/return-notice.entity.js';
 import { PurchasesController } from './http/purchases.controller.js';
 import { InventoryPrices } from './inventory-prices.js';
 import { Purchases1764244800000 } from './migrations/1764244800000-purchases.js';
+import { ReturnNotices1764331200000 } from './migrations/1764331200000-return-notices.js';
 import { Purchases } from './purchases.service.js';
+import { ReturnNoticeParticipant } from './return-notice.participant.js';
 import type { settings } from './settings.js';
 
 @Module({})
@@ -15,9 +19,12 @@ export function checkoutModule({ purchasePrepareMs }: Config<typeof settings>): 
   return {
     module: CheckoutModule,
     imports: [
-      databaseModule({ entities: [Purchase], migrations: [Purchases1764244800000] }),
+      databaseModule({
+        entities: [Purchase, ReturnNotice],
+        migrations: [Purchases1764244800000, ReturnNotices1764331200000],
+      }),
       eventsModule({
-        publishes: [],
+        publishes: [PurchaseReturned],
         subscribes: [],
         sagas: [buyOutfit(purchasePrepareMs)],
       }),
@@ -25,6 +32,7 @@ export function checkoutModule({ purchasePrepareMs }: Config<typeof settings>): 
     controllers: [PurchasesController],
     providers: [
       Purchases,
+      ReturnNoticeParticipant,
       {
         provide: InventoryPrices,
         inject: [CONFIG],

@@ -7,6 +7,7 @@ import { EntityManager } from 'typeorm';
 import { buyOutfit, type Outfit } from './buy-outfit.saga.js';
 import { purchaseView, type PurchaseView } from './domain/purchase-view.js';
 import { Purchase } from './entities/purchase.entity.js';
+import { ReturnNotice } from './entities/return-notice.entity.js';
 import { InventoryPrices, type BasketLine } from './inventory-prices.js';
 import type { settings } from './settings.js';
 
@@ -38,15 +39,20 @@ export class Purchases {
    */
   async buy(asked: PurchaseAsked, key: string): Promise<PurchaseView> {
     const requestHash = createHash('sha256').update(JSON.stringify(asked)).digest('hex');
-    const known = (await this.#earlier(key, requestHash)) ?? (await this.#start(asked, key, requestHash));
-    const saga = await this.sagas.outcome(known, { withinMs: this.config.purchaseWaitMs });
-    return view(known, await this.#kept(known), saga);
+    const earlier = await this.#earlier(key, requestHash);
+    const id = earlier ?? (await this.#start(asked, key, requestHash));
+    const saga = await this.sagas.outcome(id, { withinMs: this.config.purchaseWaitMs });
+    return earlier ? this.find(id) : view(id, await this.#kept(id), saga);
   }
 
   /** Throws a 404 for an id that is nobody's. */
   async find(id: string): Promise<PurchaseView> {
-    const [purchase, saga] = await Promise.all([this.#kept(id), this.sagas.find(id)]);
-    return view(id, purchase, saga);
+    const [purchase, saga, notices] = await Promise.all([
+      this.#kept(id),
+      this.sagas.find(id),
+      this.entities.find(ReturnNotice, { where: { purchaseId: id }, order: { noticedAt: 'ASC' } }),
+    ]);
+    return view(id, purchase, saga, notices);
   }
 
   /** Cancels while it still can; the answer says what became of it. Throws as `find` does. */
@@ -84,7 +90,12 @@ export class Purchases {
   }
 }
 
-function view(id: string, purchase: Purchase | null, saga: SagaView | null | undefined): PurchaseView {
-  if (purchase && saga) return purchaseView(purchase, saga);
+function view(
+  id: string,
+  purchase: Purchase | null,
+  saga: SagaView | null | undefined,
+  notices: readonly ReturnNotice[] = [],
+): PurchaseView {
+  if (purchase && saga) return purchaseView(purchase, saga, notices);
   throw new ProblemException({ status: 404, kind: 'purchase', detail: `There is no purchase ${id}.` });
 }

@@ -77,3 +77,12 @@ it('an abort that is only wanted is no decision yet', () => {
   const why = { code: 'deadline', text: 'late' };
   expect(purchaseView(row, { ...saga, why })).toMatchObject({ state: 'buying', why: null });
 });
+
+it('shows what was returned of it', () => {
+  const items = [{ sku: 'SKU-7', size: 'M', quantity: 1 }];
+  const notice = { returnId: 'r', items, refundCents: 100, currency: 'EUR', noticedAt: at };
+  const { returns } = purchaseView(row, decided({ phase: 'COMMITTED' }), [notice]);
+  expect(returns).toEqual([
+    { id: 'r', items, refundCents: 100, currency: 'EUR', noticedAt: '2026-11-24T20:15:00.000Z' },
+  ]);
+});

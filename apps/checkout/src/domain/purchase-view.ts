@@ -16,6 +16,14 @@ export interface BranchView {
   readonly refusal: { readonly code: string; readonly reason: string } | null;
 }
 
+export interface ReturnView {
+  readonly id: string;
+  readonly items: readonly { readonly sku: string; readonly size: string; readonly quantity: number }[];
+  readonly refundCents: number;
+  readonly currency: string;
+  readonly noticedAt: string;
+}
+
 export interface PurchaseView {
   readonly id: string;
   readonly state: PurchaseState;
@@ -27,6 +35,8 @@ export interface PurchaseView {
   readonly totalCents: number;
   readonly currency: string;
   readonly branches: readonly BranchView[];
+  /** What its buyer was told of returns, the first one first. */
+  readonly returns: readonly ReturnView[];
   readonly askedAt: string;
   readonly decidedAt: string | null;
 }
@@ -39,7 +49,16 @@ export interface PurchaseRow {
   readonly askedAt: Date;
 }
 
-export function purchaseView(purchase: PurchaseRow, saga: SagaView): PurchaseView {
+export interface NoticeRow extends Omit<ReturnView, 'id' | 'noticedAt'> {
+  readonly returnId: string;
+  readonly noticedAt: Date;
+}
+
+export function purchaseView(
+  purchase: PurchaseRow,
+  saga: SagaView,
+  notices: readonly NoticeRow[] = [],
+): PurchaseView {
   const { id, lines, totalCents, currency, askedAt } = purchase;
   const aborted = saga.decidedAt !== null && saga.why !== null;
   return {
@@ -56,6 +75,13 @@ export function purchaseView(purchase: PurchaseRow, saga: SagaView): PurchaseVie
       state: state.toLowerCase(),
       reply: saga.replies[name] ?? null,
       refusal: refusal && { code: refusal.code, reason: refusal.text },
+    })),
+    returns: notices.map(({ returnId, items, refundCents, currency: paidIn, noticedAt }) => ({
+      id: returnId,
+      items,
+      refundCents,
+      currency: paidIn,
+      noticedAt: noticedAt.toISOString(),
     })),
     askedAt: askedAt.toISOString(),
     decidedAt: saga.decidedAt?.toISOString() ?? null,

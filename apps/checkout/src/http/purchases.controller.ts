@@ -50,7 +50,7 @@ export class PurchasesController {
   }
 
   @Get(':id')
-  @ApiOperation({ summary: 'A purchase: what became of it, branch by branch, and why' })
+  @ApiOperation({ summary: 'A purchase: what became of it, branch by branch, and why; its returns' })
   find(@Param('id', ParseUUIDPipe) id: string): Promise<PurchaseView> {
     return this.purchases.find(id);
   }
@@ -58,7 +58,7 @@ export class PurchasesController {
   @Delete(':id')
   @ApiOperation({ summary: 'Cancels a purchase while it is not decided' })
   @ApiResponse({ status: 200, description: 'Cancelled, or it had been refused before.' })
-  @ApiResponse({ status: 409, description: 'It is bought: send it back instead.' })
+  @ApiResponse({ status: 409, description: 'It is bought: return it instead (POST /returns of delivery).' })
   async cancel(@Param('id', ParseUUIDPipe) id: string): Promise<PurchaseView> {
     const purchase = await this.purchases.cancel(id);
     if (purchase.state !== 'bought') return purchase;
