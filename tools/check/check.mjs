@@ -4,7 +4,16 @@ import { join } from 'node:path';
 import { runProgram } from '../start/run-program.mjs';
 import { runTests } from '../start/run-tests.mjs';
 import { closingLine } from '../start/summary-reporter.mjs';
+import { misused, readArguments } from '../start/usage.mjs';
 import { CLONE } from './sources.mjs';
+
+const USAGE = `usage: npm run check [-- --no-test]
+
+  --no-test  the checks alone
+
+Examples:
+  npm run check
+  npm run check -- --no-test`;
 
 const bin = (file) => [join('node_modules', file)];
 /** @type {[string, string[]][]} */
@@ -19,6 +28,9 @@ const CHECKS = [
   ['codegen', ['tools/codegen/codegen.mjs', '--check']],
 ];
 
+const { values, positionals } = readArguments(USAGE, { 'no-test': { type: 'boolean', default: false } });
+if (positionals.length > 0) misused(USAGE, `${positionals[0]} is not an argument: all is checked.`);
+
 const summary = { passed: 0, failed: 0, skipped: [] };
 for (const [name, args] of CHECKS) {
   const startedAt = performance.now();
@@ -28,7 +40,7 @@ for (const [name, args] of CHECKS) {
   else summary.failed++;
   console.log(status === 0 ? `✔ ${name} (${took})` : `✖ ${name} (${took})\n${output.trimEnd()}\n`);
 }
-if (!process.argv.includes('--no-test')) {
+if (!values['no-test']) {
   const tests = await runTests([]);
   summary.passed += tests.passed;
   summary.failed += tests.failed;
