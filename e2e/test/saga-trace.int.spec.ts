@@ -74,6 +74,16 @@ describe.skipIf(process.platform === 'win32')('a saga in Jaeger', () => {
     ).toBe(true);
   });
 
+  it('shows what checkout asked inventory for, over HTTP', async ({ skip }) => {
+    const trace = await traceOf('bought', skip);
+    const shape = outline(trace);
+    const [answer, ...more] = named(trace, 'POST /quotes');
+    expect(more, shape).toEqual([]);
+    expect(answer, shape).toMatchObject({ service: 'inventory', kind: 'server' });
+    expect(above(trace, answer)[0], shape).toBe('checkout: POST');
+    expect(above(trace, answer), shape).toContain('checkout: POST /purchases');
+  });
+
   it('shows who refused and why, and what was given back', async ({ skip }) => {
     const trace = await traceOf('declined', skip);
     const shape = outline(trace);

@@ -13,6 +13,7 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { HttpInstrumentation } from '@opentelemetry/instrumentation-http';
 import { KafkaJsInstrumentation } from '@opentelemetry/instrumentation-kafkajs';
 import { PgInstrumentation } from '@opentelemetry/instrumentation-pg';
+import { UndiciInstrumentation, type UndiciRequest } from '@opentelemetry/instrumentation-undici';
 import { NodeSDK } from '@opentelemetry/sdk-node';
 import { BatchSpanProcessor, NoopSpanProcessor, type SpanProcessor } from '@opentelemetry/sdk-trace';
 import { closeMetrics, openMetrics } from './metrics.js';
@@ -58,6 +59,7 @@ export function startTelemetry({
     textMapPropagator: new W3CTraceContextPropagator(),
     instrumentations: [
       new HttpInstrumentation({ ignoreIncomingRequestHook: (request) => PROBES.test(request.url ?? '') }),
+      new UndiciInstrumentation({ requireParentforSpans: true, ignoreRequestHook: saysItsTrace }),
       new PgInstrumentation({ requireParentSpan: true }),
       new KafkaJsInstrumentation(),
     ],
@@ -74,6 +76,12 @@ export async function stopTelemetry(): Promise<void> {
   await running?.shutdown();
   // The SDK leaves its dead providers behind as the process's; a later start could not replace them.
   for (const api of [trace, metrics, context, propagation]) api.disable();
+}
+
+/** A `fetch` whose caller has set `traceparent` itself: with a second one, nobody could read either. */
+function saysItsTrace({ headers }: UndiciRequest): boolean {
+  const lines = typeof headers === 'string' ? headers.split('\r\n') : headers;
+  return lines.some((line) => /^traceparent(:|$)/i.test(String(line)));
 }
 
 function tracesUrl(endpoint: string): string {

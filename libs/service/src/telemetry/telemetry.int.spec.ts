@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { metrics, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor } from '@opentelemetry/sdk-trace';
 import { traceHeaders } from '@aura/platform';
@@ -89,6 +91,44 @@ describe('spans of handlers', () => {
     const span = await spanOf('ThingsController.get');
     expect(span.status.code).toBe(SpanStatusCode.ERROR);
     expect(span.events.map(({ name }) => name)).toEqual(['exception']);
+  });
+});
+
+const calls = (): ReadableSpan[] =>
+  exporter.getFinishedSpans().filter(({ kind }) => kind === SpanKind.CLIENT);
+
+describe('a fetch', () => {
+  const server = createServer(({ headersDistinct }, answer) =>
+    answer.end(JSON.stringify(headersDistinct['traceparent'] ?? [])),
+  );
+  let url: string;
+  beforeAll(async () => {
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+  afterAll(() => void server.close());
+
+  /** What arrived as `traceparent`. */
+  const arrived = async (headers: Record<string, string> = {}): Promise<unknown> =>
+    (await fetch(url, { headers })).json();
+
+  it('is a span of the trace that it is made in, and says so', async () => {
+    const [said, outer] = await trace.getTracer('test').startActiveSpan('outer', async (span) => {
+      return [await arrived(), span.spanContext()] as const;
+    });
+    const call = await settled('its end', () => calls()[0]);
+    expect(call).toMatchObject({ kind: SpanKind.CLIENT, parentSpanContext: { spanId: outer.spanId } });
+    expect(said).toEqual([`00-${outer.traceId}-${call.spanContext().spanId}-01`]);
+  });
+
+  it('that says itself where it belongs is left alone: two of them could not be read', async () => {
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    const said = await trace.getTracer('test').startActiveSpan('outer', () => arrived({ traceparent }));
+    expect([said, calls()]).toEqual([[traceparent], []]);
+  });
+
+  it('that belongs to nothing begins no trace', async () => {
+    expect([await arrived(), calls()]).toEqual([[], []]);
   });
 });
 
