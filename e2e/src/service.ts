@@ -9,12 +9,13 @@ import { kafkaLog, postgresLog, type EventLog } from '@aura/event-log';
 import { Eventing } from '@aura/eventing';
 import type { Logger } from '@aura/platform';
 import type { Pool } from 'pg';
-import { DataSource } from 'typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
 import { consoleLogger as logger } from './console-logger.js';
 import type { LogSettings, ServiceSettings } from './settings.js';
 
-/** A member that died is missed soon: a crash test would spend its time waiting otherwise. */
+/** Who died is missed soon: a crash test would spend its time waiting otherwise. */
 const SESSION_TIMEOUT_MS = 2_000;
+const TASK_LEASE_MS = 3_000;
 const PARTITIONS = 4;
 
 export interface Service {
@@ -23,6 +24,7 @@ export interface Service {
   readonly registry: SchemaRegistry;
   readonly contracts: Contracts;
   readonly pool: Pool;
+  readonly entities: EntityManager;
   readonly logger: Logger;
   /** In the order of a real service: nothing is left half done. */
   close(): Promise<void>;
@@ -49,6 +51,7 @@ export async function openService(settings: ServiceSettings, parts: ServiceParts
     contracts,
     logger,
     createTopics: { partitions: PARTITIONS },
+    taskLeaseMs: TASK_LEASE_MS,
     limits: { sessionTimeoutMs: SESSION_TIMEOUT_MS, maxBackoffMs: 1_000 },
   });
   await patiently(() => eventing.prepare());
@@ -58,6 +61,7 @@ export async function openService(settings: ServiceSettings, parts: ServiceParts
     registry,
     contracts,
     logger,
+    entities: dataSource.manager,
     pool: (dataSource.driver as unknown as { master: Pool }).master,
     async close() {
       await eventing.stopConsuming();

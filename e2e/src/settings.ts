@@ -1,7 +1,7 @@
 import type { SagaLoad } from './saga-chaos/services.js';
-import type { ParticipantName } from './saga-chaos/shop-saga.js';
+import type { OwnName } from './saga-chaos/shop-saga.js';
 
-export type Role = 'orders' | 'stock' | 'naive-stock' | 'shop' | `participant ${ParticipantName}`;
+export type Role = 'orders' | 'stock' | 'naive-stock' | 'shop' | 'payments' | `participant ${OwnName}`;
 
 export type LogSettings =
   | { readonly kind: 'postgres'; readonly url: string }
@@ -14,6 +14,8 @@ export interface ServiceSettings {
   readonly log: LogSettings;
   /** Of the shop only. */
   readonly load?: SagaLoad;
+  /** Of participants in sagas: whom their effects name. */
+  readonly replica?: string;
 }
 
 export type ToService = 'stop-load' | 'stop';

@@ -3,9 +3,13 @@ import type { EventLog, NewRecord } from '@aura/event-log';
 import type { Seeded } from '@aura/testing';
 import { rowsOf } from '../crash/books.js';
 import type { ParticipantBooks, SagaBooks } from './laws.js';
-import { COORDINATOR, PARTICIPANTS, type ParticipantName } from './shop-saga.js';
+import { COORDINATOR, PARTICIPANTS, SERVICES, type ParticipantName } from './shop-saga.js';
 
 export type Urls = Readonly<Record<ParticipantName | typeof COORDINATOR, string>>;
+
+const SLOTS = `select format('%s slots are held', held) as words from slot where held <> 0
+    union all select format('%s slots booked, %s taken', booked, taken) from slot,
+      (select count(*) as taken from effect where what = 'TAKEN') e where booked <> taken`;
 
 /** What SQL itself does not hold: gives words for what is broken when nothing is under way. */
 const CONSERVATION: Readonly<Record<ParticipantName, string>> = {
@@ -16,10 +20,27 @@ const CONSERVATION: Readonly<Record<ParticipantName, string>> = {
   money: `select format('the ledger is off by %s', sum(cents)) as words from entry having sum(cents) <> 0
     union all select format('%s cents are held', sum(cents)) from entry where account = 'held'
       having sum(cents) <> 0`,
-  slots: `select format('%s slots are held', held) as words from slot where held <> 0
-    union all select format('%s slots booked, %s taken', booked, taken) from slot,
-      (select count(*) as taken from effect where what = 'TAKEN') e where booked <> taken`,
+  slots: SLOTS,
+  tailor: SLOTS,
+  // The ledger's entries against each other, and against the books of the provider.
+  payments: `select format('the ledger is off by %s', sum(amount_cents)) as words from posting
+      having sum(amount_cents) <> 0
+    union all select format('%s cents are %s', balance_cents, account) from account_balance
+      where account in ('held', 'due') and balance_cents <> 0
+    union all select format('%s cents are ours, and the provider took %s', balance_cents, captured_cents)
+      from account_balance, provider.books where account = 'receivable' and balance_cents <> captured_cents
+    union all select format('the provider holds %s cents that nobody asks for', open_cents)
+      from provider.books where open_cents <> 0
+    union all select format('the provider holds %s %s times', reference, count(*)) from provider.payment
+      group by reference having count(*) > 1
+    union all select format('%s gave back what had not arrived', overtaken) from provider.books
+      where overtaken <> 0`,
 };
+
+const EFFECTS = 'select saga_id, what from effect';
+const EFFECTS_OF_PAYMENTS = `select saga_id,
+    case kind when 'authorised' then 'HELD' when 'captured' then 'TAKEN' else 'GIVEN BACK' end as what
+  from ledger_entry where kind <> 'collected'`;
 
 const LEFTOVERS = `
   select count(*) || ' ' || what as words from (
@@ -31,10 +52,9 @@ const LEFTOVERS = `
                where position > (select position from aura.relay_cursor)) as found
    group by what`;
 
-const SAGAS = `select id, phase, state -> 'why' ->> 'code' as code, attention from aura.saga`;
+const SAGAS = `select id, type, phase, state -> 'why' ->> 'code' as code, attention from aura.saga`;
 
 const topicOf = (service: string): string => `${service}.events`;
-const SERVICES = [COORDINATOR, ...PARTICIPANTS] as const;
 
 /** Reads everything that the laws are about. */
 export async function readBooks(urls: Urls, log: EventLog): Promise<SagaBooks> {
@@ -60,7 +80,7 @@ async function participantBooks(url: string, name: ParticipantName): Promise<Par
   const broken = await rowsOf<{ words: string }>(url, CONSERVATION[name]);
   return {
     branches: await rowsOf(url, 'select saga_id, state from aura.branch'),
-    effects: await rowsOf(url, 'select saga_id, what from effect'),
+    effects: await rowsOf(url, name === 'payments' ? EFFECTS_OF_PAYMENTS : EFFECTS),
     broken: broken.map(({ words }) => words),
   };
 }
@@ -108,6 +128,8 @@ export async function snapshot(urls: Urls): Promise<Map<string, string>> {
     stock: ['aura.branch', 'effect', 'item'],
     money: ['aura.branch', 'effect', 'entry'],
     slots: ['aura.branch', 'effect', 'slot'],
+    tailor: ['aura.branch', 'effect', 'slot'],
+    payments: ['aura.branch', 'ledger_entry', 'provider.payment'],
   } satisfies Record<keyof Urls, string[]>;
   const rows = Object.entries(tables).flatMap(([service, names]) =>
     names.map(async (table): Promise<[string, string]> => {
@@ -119,6 +141,28 @@ export async function snapshot(urls: Urls): Promise<Map<string, string>> {
     }),
   );
   return new Map(await Promise.all(rows));
+}
+
+/** What the campaign was to bring about. */
+export async function trials(urls: Urls): Promise<Record<string, number>> {
+  const count = async (name: ParticipantName, sql: string): Promise<number> =>
+    (await rowsOf<{ count: number }>(urls[name], `select count(*)::int as count from ${sql}`))[0]?.count ?? 0;
+  return {
+    'yes after the deadline': await count(
+      'tailor',
+      "effect join aura.branch using (saga_id) where what = 'HELD' and at > deadline",
+    ),
+    'replicas of stock that held': await count(
+      'stock',
+      "(select distinct by from effect where what = 'HELD') as replicas",
+    ),
+    'sold of what was few': await count('stock', "item where sku like 'few-%' and sold = total"),
+    'payments with a fault outside': await count(
+      'payments',
+      '(select distinct reference from provider.fault) f',
+    ),
+    'given back outside': await count('payments', "provider.payment where state = 'voided'"),
+  };
 }
 
 async function recordsOf(log: EventLog, topic: string): Promise<NewRecord[]> {

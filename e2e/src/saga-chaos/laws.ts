@@ -1,7 +1,9 @@
 /** Pure: what must hold of sagas once all is quiet (S1 to S6): one sentence for each that does not. */
+import { askedBy } from './shop-saga.js';
 
 export interface SagaRow {
   readonly id: string;
+  readonly type: string;
   readonly phase: string;
   readonly code: string | null;
   readonly attention: string | null;
@@ -42,15 +44,15 @@ const ABORTED = ['', 'GIVEN BACK, HELD'];
 
 export function brokenLaws(books: SagaBooks): string[] {
   const { sagas, purchases, participants, committedInLog, abortedInLog, leftovers } = books;
-  const phases = new Map(sagas.map(({ id, phase }) => [id, phase]));
+  const known = new Map(sagas.map((saga) => [saga.id, saga]));
   const started = new Set(purchases);
   return [
     ...[...committedInLog]
       .filter((id) => abortedInLog.has(id))
       .map((id) => `S1: the log commits and aborts ${id}`),
     ...sagas.flatMap((saga) => ofSaga(saga, committedInLog, abortedInLog)),
-    ...Object.entries(participants).flatMap(([name, of]) => ofParticipant(name, of, phases, started)),
-    ...purchases.filter((id) => !phases.has(id)).map((id) => `S4: purchase ${id} has no saga`),
+    ...Object.entries(participants).flatMap(([name, of]) => ofParticipant(name, of, sagas, started)),
+    ...purchases.filter((id) => !known.has(id)).map((id) => `S4: purchase ${id} has no saga`),
     ...sagas.filter(({ id }) => !started.has(id)).map(({ id }) => `S4: saga ${id} has no purchase`),
     ...leftovers,
   ];
@@ -75,18 +77,19 @@ function ofSaga(
 function ofParticipant(
   name: string,
   { branches, effects, broken }: ParticipantBooks,
-  phases: ReadonlyMap<string, string>,
+  sagas: readonly SagaRow[],
   started: ReadonlySet<string>,
 ): string[] {
   const states = new Map(branches.map(({ saga_id, state }) => [saga_id, state]));
   const done = Map.groupBy(effects, ({ saga_id }) => saga_id);
-  const wrong = [...phases].flatMap(([id, phase]) => {
+  const wrong = sagas.flatMap(({ id, type, phase }) => {
     const state = states.get(id) ?? 'absent';
     const what = (done.get(id) ?? [])
       .map((effect) => effect.what)
       .toSorted()
       .join(', ');
-    const words = `${name} did "${what}" and is ${state} in saga ${id}, which is ${phase}`;
+    const words = `${name} did "${what}" and is ${state} in saga ${id}, a ${type} that is ${phase}`;
+    if (!askedBy(type).has(name)) return what === '' && state === 'absent' ? [] : [`S4: ${words}`];
     if (phase === 'COMMITTED') return what === COMMITTED && state === 'COMMITTED' ? [] : [`S2: ${words}`];
     if (phase !== 'ABORTED') return [];
     const ends = ['absent', 'REFUSED', 'CANCELLED', 'TOMBSTONE'];

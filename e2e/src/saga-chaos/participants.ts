@@ -1,13 +1,22 @@
 import type { Work } from '@aura/eventing';
 import { prepared, refused, type Ask, type Participant, type Vote } from '@aura/saga';
-import type { ParticipantName, Wanted } from './shop-saga.js';
+import { pause } from '../service.js';
+import { TAILORED_MS, type OwnName, type Wanted } from './shop-saga.js';
 
 const PRICE_CENTS = 1_999;
 
 type Phase = (ask: Ask<Wanted>, work: Work) => Promise<unknown>;
 type PhaseName = 'prepare' | 'commit' | 'cancel';
 
-const SQL: Readonly<Record<ParticipantName, Readonly<Record<PhaseName, Phase>>>> = {
+const SLOTS: Readonly<Record<PhaseName, Phase>> = {
+  prepare: ({ input }, work) =>
+    changed(work, 'slot', 'held = held + 1', 'day = $1 and held + booked < capacity', input.what),
+  commit: ({ input }, work) =>
+    changed(work, 'slot', 'held = held - 1, booked = booked + 1', 'day = $1', input.what),
+  cancel: ({ input }, work) => changed(work, 'slot', 'held = held - 1', 'day = $1', input.what),
+};
+
+const SQL: Readonly<Record<OwnName, Readonly<Record<PhaseName, Phase>>>> = {
   stock: {
     prepare: ({ input }, work) =>
       changed(work, 'item', 'on_hand = on_hand - 1, held = held + 1', 'sku = $1 and on_hand > 0', input.what),
@@ -21,19 +30,16 @@ const SQL: Readonly<Record<ParticipantName, Readonly<Record<PhaseName, Phase>>>>
     commit: (ask, work) => moved(ask, work, 'held', 'shop'),
     cancel: (ask, work) => moved(ask, work, 'held', 'customer'),
   },
-  slots: {
-    prepare: ({ input }, work) =>
-      changed(work, 'slot', 'held = held + 1', 'day = $1 and held + booked < capacity', input.what),
-    commit: ({ input }, work) =>
-      changed(work, 'slot', 'held = held - 1, booked = booked + 1', 'day = $1', input.what),
-    cancel: ({ input }, work) => changed(work, 'slot', 'held = held - 1', 'day = $1', input.what),
-  },
+  slots: SLOTS,
+  tailor: SLOTS,
 };
 
-/** Nothing here knows of late, repeated or overtaken asks: that is the barrier's. */
-export function participantOf(name: ParticipantName): Participant<Wanted> {
+/** Nothing here knows of late, repeated or overtaken asks: that is the barrier's. `by`: which replica. */
+export function participantOf(name: OwnName, by: string): Participant<Wanted> {
   const { prepare, commit, cancel } = SQL[name];
-  return {
+  const noted = ({ sagaId }: Ask, work: Work, what: string): Promise<unknown> =>
+    work.manager.query('insert into effect (saga_id, what, by) values ($1, $2, $3)', [sagaId, what, by]);
+  const plain: Participant<Wanted> = {
     async prepare(ask, work): Promise<Vote> {
       if (!(await prepare(ask, work))) return refused('sold-out', `${ask.input.what} is sold out`);
       await noted(ask, work, 'HELD');
@@ -46,6 +52,27 @@ export function participantOf(name: ParticipantName): Participant<Wanted> {
     async cancel(ask, work) {
       await cancel(ask, work);
       await noted(ask, work, 'GIVEN BACK');
+    },
+  };
+  if (name === 'stock') return { ...plain, lockAll };
+  return name === 'tailor' ? slow(plain) : plain;
+}
+
+/** Two replicas change the same few rows: without an order they would deadlock. */
+async function lockAll(asks: readonly Ask<Wanted>[], work: Work): Promise<void> {
+  const skus = asks.map(({ input }) => input.what);
+  await work.manager.query('select from item where sku = any($1) order by sku for no key update', [skus]);
+}
+
+/** Asked in time, but its yes often comes after the deadline. */
+function slow(plain: Participant<Wanted>): Participant<Wanted> {
+  return {
+    ...plain,
+    async prepareAll(asks, work) {
+      await pause((0.4 + Math.random()) * TAILORED_MS);
+      const votes: Vote[] = [];
+      for (const ask of asks) votes.push(await plain.prepare(ask, work.of(ask)));
+      return votes;
     },
   };
 }
@@ -68,8 +95,4 @@ async function moved({ sagaId }: Ask, work: Work, from: string, to: string): Pro
   const sql = `insert into entry values ($1, $2, -$4::int), ($1, $3, $4::int)`;
   await work.manager.query(sql, [sagaId, from, to, PRICE_CENTS]);
   return true;
-}
-
-async function noted({ sagaId }: Ask, work: Work, what: string): Promise<void> {
-  await work.manager.query('insert into effect values ($1, $2)', [sagaId, what]);
 }

@@ -12,15 +12,18 @@ import { ownPostgres, type OwnServer } from '../crash/own-servers.js';
 import { ServiceProcess } from '../crash/service-process.js';
 import { pause } from '../service.js';
 import type { LogSettings, Role } from '../settings.js';
-import { caughtUp, leftovers, readBooks, sayAgain, snapshot, type Urls } from './books.js';
+import { caughtUp, leftovers, readBooks, sayAgain, snapshot, trials, type Urls } from './books.js';
+import { makePaymentTables } from './cards.js';
 import { brokenLaws, type SagaBooks } from './laws.js';
 import type { SagaLoad } from './services.js';
-import { COORDINATOR, PARTICIPANTS } from './shop-saga.js';
+import { COORDINATOR, SERVICES } from './shop-saga.js';
 import { PARTICIPANT_TABLES, SHOP_TABLES } from './tables.js';
 
 const KILL_EVERY_MS = 2_000;
 const SAID_AGAIN_OF_EACH = 100;
 const PATIENCE = { withinMs: 180_000, everyMs: 200 };
+/** Processes that share the database of stock. */
+const STOCK_REPLICAS = ['stock-1', 'stock-2'];
 const OPEN = 'select count(*)::int as count from aura.saga where ended_at is null';
 
 export interface SagaCampaignOptions {
@@ -37,7 +40,7 @@ export interface SagaVerdict {
   readonly counts: Readonly<Record<string, number>>;
 }
 
-/** Four services in processes of their own, with a Postgres and a log of their own. */
+/** The services in processes of their own, two of stock, with a Postgres and a log of their own. */
 export class SagaRun {
   private constructor(
     readonly urls: Urls,
@@ -55,10 +58,13 @@ export class SagaRun {
       const urls = await databases(postgres.url);
       const settings = await openLog(kind, servers);
       const folder = mkdtempSync(join(tmpdir(), 'aura-saga-run-'));
-      const services = ([COORDINATOR, ...PARTICIPANTS] as const).map((name) => {
-        const role: Role = name === COORDINATOR ? name : `participant ${name}`;
-        const own = { role, databaseUrl: urls[name], log: settings, ...(name === COORDINATOR && { load }) };
-        return new ServiceProcess({ name, folder, settings: own });
+      const services = SERVICES.flatMap((name) => {
+        const own = { role: roleOf(name), databaseUrl: urls[name], log: settings };
+        const its = name === COORDINATOR ? { ...own, load } : own;
+        const replicas = name === 'stock' ? STOCK_REPLICAS : [name];
+        return replicas.map(
+          (replica) => new ServiceProcess({ name: replica, folder, settings: { ...its, replica } }),
+        );
       });
       for (const service of services) service.start();
       return new SagaRun(urls, services, clientOf(settings), servers, folder);
@@ -152,6 +158,7 @@ export async function sagaCampaign(options: SagaCampaignOptions): Promise<SagaVe
     const books = await run.books();
     const deaths = run.services.flatMap((service) => service.deaths);
     const all = [...brokenLaws(books), ...broken, ...deaths];
+    const tried = await trials(run.urls);
     wentWell = all.length === 0;
     const times = {
       kills,
@@ -159,7 +166,7 @@ export async function sagaCampaign(options: SagaCampaignOptions): Promise<SagaVe
       'seconds until all had ended': Math.round(quietMs / 1_000),
     };
     const rate = Math.round((books.sagas.length * 1_000) / loadMs);
-    return { broken: all, counts: { ...counted(books), 'started per second': rate, ...times } };
+    return { broken: all, counts: { ...counted(books), ...tried, 'started per second': rate, ...times } };
   } finally {
     await run.close(wentWell);
   }
@@ -178,11 +185,18 @@ function counted({ sagas }: SagaBooks): Record<string, number> {
 
 async function databases(server: string): Promise<Urls> {
   const urls: Record<string, string> = {};
-  for (const name of [COORDINATOR, ...PARTICIPANTS] as const) {
-    urls[name] = await ensureDatabase(server, { name });
-    await rowsOf(urls[name], name === COORDINATOR ? SHOP_TABLES : PARTICIPANT_TABLES[name]);
+  for (const name of SERVICES) {
+    const url = await ensureDatabase(server, { name });
+    urls[name] = url;
+    if (name === 'payments') await makePaymentTables(url);
+    else await rowsOf(url, name === COORDINATOR ? SHOP_TABLES : PARTICIPANT_TABLES[name]);
   }
   return urls as Urls;
+}
+
+function roleOf(name: (typeof SERVICES)[number]): Role {
+  if (name === COORDINATOR) return 'shop';
+  return name === 'payments' ? name : `participant ${name}`;
 }
 
 function clientOf(settings: LogSettings): EventLog {

@@ -1,18 +1,23 @@
 import { randomUUID } from 'node:crypto';
-import { Handlers } from '@aura/eventing';
+import { Handlers, type TaskHandler } from '@aura/eventing';
 import { Sagas, type Saga } from '@aura/saga';
 import { seeded, type Seeded } from '@aura/testing';
 import { consoleLogger as logger } from '../console-logger.js';
 import { openService, pause, type Service } from '../service.js';
 import type { ServiceSettings } from '../settings.js';
+import { METHOD_REFS } from './cards.js';
 import { participantOf } from './participants.js';
 import {
+  CARD_PURCHASE,
   COORDINATOR,
   HASTY_PURCHASE,
   HOLDS,
+  keep,
   PURCHASE,
+  SAGAS,
+  TAILORED_PURCHASE,
   type Order,
-  type ParticipantName,
+  type OwnName,
 } from './shop-saga.js';
 
 /** The most that may be on their way to a COMMIT at once: past it the load waits. */
@@ -30,25 +35,21 @@ export interface Shop extends Service {
   stopLoad(): Promise<void>;
 }
 
-export async function startParticipant(settings: ServiceSettings, name: ParticipantName): Promise<Service> {
-  const participant = (): never => participantOf(name) as never;
-  const sagas = new Sagas({
-    service: name,
-    logger,
-    participates: [{ type: HOLDS[name], participant }],
-  });
-  return running(settings, name, sagas);
+export async function startParticipant(settings: ServiceSettings, name: OwnName): Promise<Service> {
+  const participant = (): never => participantOf(name, settings.replica ?? name) as never;
+  const participates = [{ type: HOLDS[name], participant }];
+  return running(settings, name, new Sagas({ service: name, logger, participates }));
 }
 
 export async function startShop(settings: ServiceSettings): Promise<Shop> {
-  const coordinates = [PURCHASE, HASTY_PURCHASE] as unknown as Saga<never>[];
+  const coordinates = SAGAS as unknown as Saga<never>[];
   const sagas = new Sagas({ service: COORDINATOR, logger, coordinates });
   const service = await running(settings, COORDINATOR, sagas);
   const { load } = settings;
   const stopping = new AbortController();
   const loading = load
     ? load.buyers
-      ? rush(service, sagas, load.buyers)
+      ? rush(sagas, load.buyers)
       : shopping(service, sagas, load, stopping.signal)
     : Promise.resolve();
   const stopLoad = async (): Promise<void> => {
@@ -58,12 +59,19 @@ export async function startShop(settings: ServiceSettings): Promise<Shop> {
   return { ...service, stopLoad, close: () => stopLoad().then(() => service.close()) };
 }
 
-async function running(settings: ServiceSettings, name: string, sagas: Sagas): Promise<Service> {
+/** `beforeSagas`: makes what takes part once the database is there; gives the service's own tasks. */
+export async function running(
+  settings: ServiceSettings,
+  name: string,
+  sagas: Sagas,
+  beforeSagas: (service: Service) => readonly TaskHandler[] = () => [],
+): Promise<Service> {
   const { publishes, subscribes } = sagas;
   const service = await openService(settings, { name, publishes, subscribes });
   const { eventing } = service;
+  const own = beforeSagas(service);
   await sagas.prepare(eventing);
-  await eventing.run(sagas.tasks());
+  await eventing.run([...sagas.tasks(), ...own]);
   await eventing.consume(new Handlers(sagas.handlers()));
   sagas.start();
   const close = async (): Promise<void> => {
@@ -75,9 +83,15 @@ async function running(settings: ServiceSettings, name: string, sagas: Sagas): P
 }
 
 /** Everybody wants the last pieces, at once. A shop that was started again begins no second rush. */
-async function rush(service: Service, sagas: Sagas, buyers: number): Promise<void> {
-  const references = Array.from({ length: buyers }, (_, n) => `buyer-${n}`);
-  await Promise.all(references.map((reference) => start(service, sagas, PURCHASE, 'last', reference)));
+async function rush(sagas: Sagas, buyers: number): Promise<void> {
+  const orders = Array.from({ length: buyers }, (_, n) => ({
+    sku: 'last',
+    reference: `buyer-${n}`,
+    methodRef: '',
+  }));
+  await Promise.all(
+    orders.map((order) => sagas.submit(PURCHASE, order, { idempotencyKey: order.reference })),
+  );
 }
 
 /** In steps of 10 ms, as many as are due; what the machine does not carry is not made up for. */
@@ -104,28 +118,45 @@ async function shopping(
   await Promise.all(open);
 }
 
-/** Of 20: 2 sold out, 1 too slow, 1 cancelled, 1 started twice at once with the same key. */
+/** Of 20: 1 is cancelled, 1 started twice at once with the same key, 1 in a transaction of the shop's own. */
 async function shopOnce(service: Service, sagas: Sagas, random: Seeded): Promise<void> {
-  const draw = random.int(20);
-  const sku = draw < 2 ? 'gone' : `sku-${random.int(20)}`;
-  const reference = randomUUID();
-  const definition = draw === 2 ? HASTY_PURCHASE : PURCHASE;
-  const id = start(service, sagas, definition, sku, reference);
-  if (draw === 3) await sagas.cancel(await id, { code: 'cancelled', text: 'the buyer changed their mind' });
-  if (draw === 4) await start(service, sagas, definition, sku, reference);
+  const definition = definitionFor(random.int(20));
+  const order = {
+    sku: skuFor(random),
+    reference: randomUUID(),
+    methodRef: random.pick(METHOD_REFS),
+  };
+  const fate = random.int(20);
+  const start = (): Promise<string> =>
+    fate === 2 ? begin(service, sagas, definition, order) : submit(sagas, definition, order);
+  const id = start();
+  if (fate === 0) await sagas.cancel(await id, { code: 'cancelled', text: 'the buyer changed their mind' });
+  if (fate === 1) await start();
   await id;
 }
 
-function start(
-  service: Service,
-  sagas: Sagas,
-  definition: Saga<Order>,
-  sku: string,
-  reference: string,
-): Promise<string> {
+/** Of 20: 1 without patience, 1 for the tailor, 5 paid by card. */
+function definitionFor(draw: number): Saga<Order> {
+  if (draw === 0) return HASTY_PURCHASE;
+  if (draw === 1) return TAILORED_PURCHASE;
+  return draw < 7 ? CARD_PURCHASE : PURCHASE;
+}
+
+/** Of 20: 1 that is sold out, 2 of which there are few. */
+function skuFor(random: Seeded): string {
+  const draw = random.int(20);
+  if (draw === 0) return 'gone';
+  return draw < 3 ? `few-${random.int(4)}` : `sku-${random.int(4)}`;
+}
+
+async function submit(sagas: Sagas, definition: Saga<Order>, order: Order): Promise<string> {
+  return (await sagas.submit(definition, order, { idempotencyKey: order.reference })).id;
+}
+
+function begin(service: Service, sagas: Sagas, definition: Saga<Order>, order: Order): Promise<string> {
   return service.eventing.units.run(async (work) => {
-    const { id, isNew } = await sagas.begin(work, definition, { sku }, { idempotencyKey: reference });
-    if (isNew) await work.manager.query('insert into purchase values ($1, $2)', [id, reference]);
-    return id;
+    const started = await sagas.begin(work, definition, order, { idempotencyKey: order.reference });
+    if (started.isNew) await keep([{ id: started.id, input: order }], work);
+    return started.id;
   });
 }
