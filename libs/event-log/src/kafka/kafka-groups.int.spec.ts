@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { silentLogger } from '@aura/platform';
+import { kindOf, silentLogger } from '@aura/platform';
 import { seeded, settled } from '@aura/testing';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Subscription, TopicPartition } from '../event-log.js';
@@ -52,12 +52,16 @@ class Ledger {
   }
 }
 
+/** Nobody is missed: a machine that stalls is no member that is gone, whose loss would be unclean. */
+const SESSION_MS = 20_000;
+
 async function join(group: string, topic: string, ledger: Ledger, errors: Error[]): Promise<Subscription> {
   const epochs = new Map<string, number>();
   return log.subscribe({
     group,
     topics: [topic],
     maxRecords: 20,
+    sessionTimeoutMs: SESSION_MS,
     onAssigned: (partitions) => {
       epochs.clear();
       for (const [key, epoch] of ledger.claim(partitions)) epochs.set(key, epoch);
@@ -87,7 +91,7 @@ async function join(group: string, topic: string, ledger: Ledger, errors: Error[
 describe('a group', () => {
   it(
     'L4, L5: applies every record once and in order while members come and go',
-    { timeout: 120_000 },
+    { timeout: 240_000 },
     async () => {
       const random = seeded('kafka-groups');
       const [topic, group] = [`spec-${randomUUID()}`, `spec-${randomUUID()}`];
@@ -114,15 +118,19 @@ describe('a group', () => {
           withinMs: 60_000,
         });
       }
-      await settled('each partition has one owner', () => {
-        const owned = members.flatMap((m) => m.assigned().map(partitionKey));
-        return owned.length === 6 && new Set(owned).size === 6;
-      });
+      await settled(
+        'each partition has one owner',
+        () => {
+          const owned = members.flatMap((m) => m.assigned().map(partitionKey));
+          return owned.length === 6 && new Set(owned).size === 6;
+        },
+        { withinMs: 60_000 },
+      );
       await Promise.all(members.map((m) => m.stop()));
       expect(new Set(ledger.effects).size).toBe(sent);
       expect(ledger.effects).toHaveLength(sent);
       expect(ledger.unclean).toEqual([]);
-      expect(errors).toEqual([]);
+      expect(errors.filter((error) => kindOf(error) !== 'transient')).toEqual([]); // L6: those pass
     },
   );
 });

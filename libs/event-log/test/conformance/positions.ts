@@ -61,7 +61,9 @@ export function positions(suite: Suite): void {
   it('pauses and resumes a partition; others flow', async () => {
     const log = suite.open();
     const topic = await suite.topic(log, 2);
-    const { reader, subscription } = await suite.member(log, { group: groupName(), topics: [topic] });
+    // A pause ends with its generation: a machine that stalls for a short session would end it.
+    const lasting = { group: groupName(), topics: [topic], sessionTimeoutMs: 60_000 };
+    const { reader, subscription } = await suite.member(log, lasting);
     await settled('the partitions', () => subscription.assigned().length === 2);
     subscription.pause([{ topic, partition: 0 }]);
     const { acknowledged } = await log.append(numbered(topic, 40));

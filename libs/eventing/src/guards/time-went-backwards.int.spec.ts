@@ -47,10 +47,13 @@ async function inTopic(): Promise<string[]> {
 
 const of = (key: string, names: string[]): string[] => names.filter((name) => name.includes(`${key}:`));
 
+/** The lead may be another's for a moment, and Kafka busy with the topic: neither is a reason to publish. */
 async function expectStopped(one: Relay, code: string): Promise<void> {
-  await one.runOnce();
-  expect(one.status()).toMatchObject({ leader: true, lastError: expect.any(InvariantError) });
-  expect(one.status().lastError?.message).toContain(`relay mend ${code}`);
+  await settled(`${code} stops it`, async () => {
+    await one.runOnce();
+    const { leader, lastError } = one.status();
+    return leader && lastError instanceof InvariantError && lastError.message.includes(`relay mend ${code}`);
+  });
   expect(await codes()).toContain(code);
 }
 
@@ -188,7 +191,7 @@ describe.skipIf(!BROKERS)('H30 over Kafka', () => {
     await make(() => losingKafka((BROKERS ?? '').split(',')));
     await raise('a1', 'b1');
     const first = relay();
-    await first.runOnce();
+    await goesOn(first);
     await first.stop();
     await losing.addPartitions(5);
     await raise('a2');
