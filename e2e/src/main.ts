@@ -3,7 +3,6 @@ import 'reflect-metadata';
 import { startNaiveStock } from './naive-stock.js';
 import { startOrders } from './orders.js';
 import type { FromService, ServiceSettings, ToService } from './settings.js';
-import { startPayments } from './saga-chaos/payments.js';
 import { startParticipant, startShop } from './saga-chaos/services.js';
 import { OWN_PARTICIPANTS } from './saga-chaos/shop-saga.js';
 import { startStock } from './stock.js';
@@ -21,7 +20,11 @@ async function start(): Promise<{ stopLoad?(): Promise<void>; close(): Promise<v
   if (settings.role === 'orders')
     return startOrders(settings, (id) => tell({ kind: 'committed', ids: [id] }));
   if (settings.role === 'shop') return startShop(settings);
-  if (settings.role === 'payments') return startPayments(settings);
+  if (settings.role === 'payments') {
+    // All of an app: the others start, and come back after a kill, without it.
+    const { startPayments } = await import('./saga-chaos/payments.js');
+    return startPayments(settings);
+  }
   const participant = OWN_PARTICIPANTS.find((name) => settings.role === `participant ${name}`);
   if (participant) return startParticipant(settings, participant);
   return settings.role === 'stock' ? startStock(settings) : startNaiveStock(settings);
