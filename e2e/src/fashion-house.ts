@@ -21,6 +21,8 @@ export interface HouseOptions {
 export class FashionHouse {
   readonly #databases = new Map<HouseService | 'log', TestDatabase>();
   readonly #running = new Map<HouseService, RunningService>();
+  /** A service that is started again is where it was: others have its address. */
+  readonly #ports = new Map<HouseService, number>();
 
   private constructor(private readonly options: HouseOptions) {}
 
@@ -39,10 +41,10 @@ export class FashionHouse {
   async start(name: HouseService): Promise<void> {
     const environment = this.#environmentOf(name);
     const definition = SERVICES[name] as unknown as ServiceDefinition;
-    this.#running.set(
-      name,
-      await startService({ ...definition, environment, logger: silentLogger, port: 0 }),
-    );
+    const port = this.#ports.get(name) ?? 0;
+    const running = await startService({ ...definition, environment, logger: silentLogger, port });
+    this.#running.set(name, running);
+    this.#ports.set(name, Number(new URL(running.url).port));
   }
 
   async stop(name: HouseService): Promise<void> {

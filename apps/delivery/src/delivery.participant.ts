@@ -93,8 +93,8 @@ async function place(wishes: readonly Wish[], work: Work): Promise<ReadonlyMap<W
 }
 
 function holdOf({ sagaId, branch, input }: Asked, slot: FreeSlot) {
-  const { addressRef, parcels } = input;
-  return { ask: { sagaId, branch }, slotId: slot.id, addressRef, parcels };
+  const { addressRef, parcels, contents } = input;
+  return { ask: { sagaId, branch }, slotId: slot.id, addressRef, parcels, contents };
 }
 
 function yes({ id, startsAt, endsAt }: FreeSlot): Vote {

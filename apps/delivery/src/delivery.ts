@@ -1,10 +1,10 @@
 import { defineConfig, withEvents, type ServiceDefinition } from '@aura/service';
-import { DeliveryModule } from './delivery.module.js';
+import { deliveryModule } from './delivery.module.js';
 import { settings } from './settings.js';
 
-/** Keeps addresses and delivery slots, and takes part in purchases with a place in a slot. */
+/** Keeps addresses and delivery slots, takes part in purchases with a place in one, and coordinates returns. */
 export const delivery: ServiceDefinition<typeof settings> = {
   config: defineConfig('delivery', settings),
-  module: () => DeliveryModule,
+  module: deliveryModule,
   configure: withEvents,
 };

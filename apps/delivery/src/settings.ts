@@ -18,4 +18,10 @@ export const settings = {
   slotCapacity: integer(1, 1_000_000)
     .default(50)
     .describe('Parcels that fit into a new slot. Slots that are there keep theirs.'),
+  returnWaitMs: integer(0, 20_000)
+    .default(3_000)
+    .describe('How long a return waits for its decision before it is answered with 202 (ms).'),
+  returnPrepareMs: integer(100, 600_000)
+    .default(10_000)
+    .describe('How long stock and payment have to agree to a return (ms).'),
 } as const;

@@ -12,7 +12,9 @@
 import type { Work } from '@aura/eventing';
 import { InvariantError, statement } from '@aura/platform';
 import type { Ask } from '@aura/saga';
+import type { BookingState } from './entities/slot-booking.entity.js';
 import type { FreeSlot } from './domain/allocation.js';
+import type { ParcelLine } from './domain/return-price.js';
 import type { NewSlot } from './domain/slot-calendar.js';
 
 /** S1. A key of `Work.lock`. */
@@ -48,10 +50,10 @@ export async function lastStarts(work: Work, regions: readonly string[]): Promis
 const HOLD = statement(
   'slot_booking_hold',
   `with held as (
-     insert into slot_booking (saga_id, branch, slot_id, address_ref, parcels, state, held_at)
-     select saga_id, branch, slot_id, address_ref, parcels, 'HELD', $6
-       from unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::int[])
-         as wanted(saga_id, branch, slot_id, address_ref, parcels)
+     insert into slot_booking (saga_id, branch, slot_id, address_ref, parcels, contents, state, held_at)
+     select saga_id, branch, slot_id, address_ref, parcels, contents, 'HELD', $7
+       from unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::int[], $6::jsonb[])
+         as wanted(saga_id, branch, slot_id, address_ref, parcels, contents)
      returning slot_id, parcels)
    update slot set held = slot.held + more.parcels
      from (select slot_id, sum(parcels)::int as parcels from held group by slot_id) as more
@@ -59,10 +61,11 @@ const HOLD = statement(
 );
 
 export interface Hold {
-  readonly ask: Pick<Ask, 'sagaId' | 'branch'>;
+  readonly ask: Booking;
   readonly slotId: string;
   readonly addressRef: string;
   readonly parcels: number;
+  readonly contents: readonly ParcelLine[];
 }
 
 export async function hold(work: Work, holds: readonly Hold[]): Promise<void> {
@@ -73,6 +76,7 @@ export async function hold(work: Work, holds: readonly Hold[]): Promise<void> {
     holds.map(({ slotId }) => slotId),
     holds.map(({ addressRef }) => addressRef),
     holds.map(({ parcels }) => parcels),
+    holds.map(({ contents }) => JSON.stringify(contents)),
     work.now,
   ]);
 }
@@ -96,27 +100,34 @@ const BOOK = statement(
 );
 const RELEASE = statement('slot_booking_release', settling('RELEASED', 'held = slot.held - less.parcels'));
 
+/** Whose places they are: a branch of a saga, or the pick-up of a return. */
+export type Booking = Pick<Ask, 'sagaId' | 'branch'>;
+
 /**
  * Held places become booked ones. Throws `InvariantError` where an ask holds none: nothing may stay
  * written.
  */
-export function book(work: Work, asks: readonly Ask[]): Promise<void> {
-  return settle(work, BOOK, asks);
+export async function book(work: Work, asks: readonly Ask[]): Promise<void> {
+  assertAll(BOOK, asks, await settle(work, BOOK, asks));
 }
 
 /** Held places become free. Throws as `book`. */
-export function release(work: Work, asks: readonly Ask[]): Promise<void> {
-  return settle(work, RELEASE, asks);
+export async function release(work: Work, asks: readonly Ask[]): Promise<void> {
+  assertAll(RELEASE, asks, await settle(work, RELEASE, asks));
 }
 
-async function settle(work: Work, what: typeof BOOK, asks: readonly Ask[]): Promise<void> {
-  if (asks.length === 0) return;
+/** Books or releases what is held of these, and lets the others be. */
+export async function settleHeld(work: Work, how: 'book' | 'release', of: readonly Booking[]): Promise<void> {
+  await settle(work, how === 'book' ? BOOK : RELEASE, of);
+}
+
+async function settle(work: Work, what: typeof BOOK, of: readonly Booking[]): Promise<readonly Booking[]> {
+  if (of.length === 0) return [];
   await work.lock(SLOTS_LOCK);
-  const settled = await work.run<Pick<Ask, 'sagaId' | 'branch'>>(what, [
-    asks.map(({ sagaId }) => sagaId),
-    asks.map(({ branch }) => branch),
-    work.now,
-  ]);
+  return work.run<Booking>(what, [of.map(({ sagaId }) => sagaId), of.map(({ branch }) => branch), work.now]);
+}
+
+function assertAll(what: typeof BOOK, asks: readonly Ask[], settled: readonly Booking[]): void {
   if (settled.length === asks.length) return;
   const done = new Set(settled.map(nameOf));
   const missing = asks.map(nameOf).filter((name) => !done.has(name));
@@ -126,7 +137,32 @@ async function settle(work: Work, what: typeof BOOK, asks: readonly Ask[]): Prom
   );
 }
 
-const nameOf = ({ sagaId, branch }: Pick<Ask, 'sagaId' | 'branch'>): string => `${sagaId}/${branch}`;
+const nameOf = ({ sagaId, branch }: Booking): string => `${sagaId}/${branch}`;
+
+const PARCEL = statement(
+  'slot_booking_parcel',
+  `select booking.state, booking.address_ref as "addressRef", booking.contents, slot.region,
+          slot.ends_at as "arrivesBy"
+     from slot_booking as booking join slot on slot.id = booking.slot_id
+    where booking.saga_id = $1
+    order by booking.branch
+    limit 1`,
+);
+
+/** What a purchase has of our slots. */
+export interface Parcel {
+  readonly state: BookingState;
+  readonly addressRef: string;
+  readonly contents: readonly ParcelLine[];
+  readonly region: string;
+  readonly arrivesBy: Date;
+}
+
+/** Undefined where there never was one. */
+export async function parcelOf(work: Work, sagaId: string): Promise<Parcel | undefined> {
+  const [parcel] = await work.run<Parcel & Record<string, unknown>>(PARCEL, [sagaId]);
+  return parcel;
+}
 
 const MADE_DAYS = statement(
   'slot_select_days',

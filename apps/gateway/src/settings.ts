@@ -9,7 +9,7 @@ const owner = (name: string, what: string) =>
 export const settings = {
   checkoutUrl: owner('checkout', 'purchases'),
   inventoryUrl: owner('inventory', 'garments and quotes'),
-  deliveryUrl: owner('delivery', 'addresses and slots'),
+  deliveryUrl: owner('delivery', 'addresses, slots and returns'),
   paymentsUrl: owner('payments', 'payment methods'),
   forwardTimeoutMs: integer(10, 600_000)
     .default(25_000)

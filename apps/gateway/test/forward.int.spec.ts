@@ -129,8 +129,12 @@ describe('a request that another service owns', () => {
 });
 
 describe('a request that can’t be passed on', () => {
-  it('is a 503 that names the setting where the gateway does not know the service', async () => {
-    expect(await problem('GET', '/slots?region=North')).toMatchObject({
+  it.each([
+    ['GET', '/slots?region=North', undefined],
+    ['POST', '/returns', {}],
+    ['GET', '/returns/7', undefined],
+  ])('is a 503 that names the setting of its unknown service: %s %s', async (method, path, body) => {
+    expect(await problem(method, path, body)).toMatchObject({
       status: 503,
       type: 'urn:aura:problem:service-not-configured',
       detail: expect.stringContaining('AURA_DELIVERY_URL') as string,

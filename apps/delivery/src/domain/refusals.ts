@@ -3,7 +3,7 @@ import type { Wanted } from './allocation.js';
 import { dayAfter, dayOf } from './slot-calendar.js';
 
 export interface Refusal {
-  readonly code: 'bad-parcels' | 'unknown-address' | 'no-slot';
+  readonly code: 'bad-parcels' | 'unknown-address' | 'no-slot' | 'not-in-parcel' | 'contents-unknown';
   readonly reason: string;
 }
 

@@ -1,4 +1,5 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
+import type { ParcelLine } from '../domain/return-price.js';
 
 export type BookingState = 'HELD' | 'BOOKED' | 'RELEASED';
 
@@ -19,6 +20,10 @@ export class SlotBooking {
 
   @Column({ type: 'int' })
   parcels!: number;
+
+  /** Empty: nobody said, or it is the pick-up of a return. */
+  @Column({ type: 'jsonb' })
+  contents!: readonly ParcelLine[];
 
   @Column({ type: 'text' })
   state!: BookingState;

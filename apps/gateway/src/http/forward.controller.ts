@@ -82,4 +82,21 @@ export class ForwardController {
   cancel(@Req() request: Request, @Res() response: Response): Promise<void> {
     return this.forward.to('checkout', request, response);
   }
+
+  @Post('returns')
+  @ApiOperation({
+    summary: 'Returns things of a purchase: into stock, and their price back, or neither (delivery)',
+    description: 'Repeat it with the same key when no answer came: it is returned once.',
+  })
+  @ApiHeader({ name: 'Idempotency-Key', required: true })
+  @Json({ purchaseId: 'of POST /purchases', items: ITEMS })
+  giveBack(@Req() request: Request, @Res() response: Response): Promise<void> {
+    return this.forward.to('delivery', request, response);
+  }
+
+  @Get('returns/:id')
+  @ApiOperation({ summary: 'A return: what became of it, branch by branch, and why (delivery)' })
+  returned(@Req() request: Request, @Res() response: Response): Promise<void> {
+    return this.forward.to('delivery', request, response);
+  }
 }
