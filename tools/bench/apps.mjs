@@ -9,9 +9,12 @@ import { startTestKafka } from '../infra/kafka.mjs';
 import { CLONE } from '../start/bootstrap.mjs';
 import { freePort } from '../start/ports.mjs';
 import { Problem } from '../start/problem.mjs';
-import { makeDatabase, until } from './ground.mjs';
+import { makeDatabase, openLog, until } from './ground.mjs';
+import { libraries } from './libraries.mjs';
 
 const APPS = ['inventory', 'payments', 'delivery', 'checkout'];
+/** What the applications themselves would make. */
+const PARTITIONS = 12;
 const WITH_PARENT = new URL('with-parent.mjs', import.meta.url).href;
 
 /** What is not their default: room for every purchase, and time enough that none is too late. */
@@ -28,9 +31,10 @@ export async function startApps(servers, say) {
   };
   try {
     const log = await logOf(servers, say, stops);
+    await makeTopics(log);
     const dir = mkdtempSync(join(tmpdir(), 'aura-bench-apps-'));
     stops.push(() => rmSync(dir, { recursive: true, force: true }));
-    const common = { ...log, AURA_CREATE_TOPICS: 'true', AURA_SERVICE_TOKEN_SECRET: secret() };
+    const common = { ...log, AURA_SERVICE_TOKEN_SECRET: secret() };
     const [urls, databases] = [{}, {}];
     for (const name of APPS) {
       const database = await makeDatabase(servers.adminUrl);
@@ -72,6 +76,13 @@ const kafkaSettings = (brokers, registryUrl) => ({
   AURA_BROKERS: brokers,
   AURA_REGISTRY_URL: registryUrl,
 });
+
+/** Before the applications start, as in production: they are served by then. */
+async function makeTopics({ AURA_LOG_URL: url, AURA_BROKERS: brokers }) {
+  const log = openLog(await libraries(), url ? { url } : { brokers: brokers.split(',') });
+  await log.createTopics(APPS.map((name) => ({ name: `${name}.events`, partitions: PARTITIONS })));
+  await log.close();
+}
 
 /** Without the settings that a shell may have for other services. */
 const shell = () => Object.entries(process.env).filter(([name]) => !/^(?:AURA|OTEL)_/.test(name));
