@@ -1,11 +1,17 @@
-/** One saga, one trace: from the request through every outbox, topic and service, in a real Jaeger. */
+/**
+ * The demo's traces in a real Jaeger, each one whole: a purchase, from the request through every outbox,
+ * topic and service, and a photo, through HTTP, outbox, log, task and back.
+ */
 import { settled } from '@aura/testing';
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
 import { testJaeger, type TestJaeger } from '../src/jaeger.js';
 import { ancestorsOf, outline, type SpanNode, type Trace } from '../src/trace-tree.js';
 import { Demo, type PurchaseSummary, type Summary } from './demo-program.js';
 
-const PATIENCE = { withinMs: 30_000 };
+/** Services send what they have every five seconds and at their stop. */
+const PATIENCE = { withinMs: 60_000, everyMs: 100 };
+/** Building it, where that is asked for. */
+const BUILD_MS = 45 * 60_000;
 const OWNERS = { stock: 'inventory', payment: 'payments', delivery: 'delivery' } as const;
 
 let jaeger: TestJaeger | string;
@@ -21,7 +27,7 @@ beforeAll(async () => {
   } finally {
     await demo.dispose();
   }
-}, 300_000);
+}, BUILD_MS);
 afterAll(async () => {
   if (typeof jaeger !== 'string') await jaeger.stop();
 });
@@ -104,3 +110,53 @@ describe.skipIf(process.platform === 'win32')('a saga in Jaeger', () => {
     expect(named(trace, 'aura.saga.commit buy-outfit'), shape).toEqual([]);
   });
 });
+
+describe.skipIf(process.platform === 'win32')('a photo in Jaeger', () => {
+  it('is one trace, from the request through both services and back', async ({ skip }) => {
+    if (typeof jaeger === 'string') return skip(`no Jaeger: ${jaeger}`);
+    const { traces } = jaeger;
+    const trace = await settled(
+      'the trace',
+      async () => (await traces.byTag('http.route', '/photos'))[0],
+      PATIENCE,
+    );
+    const shape = outline(trace);
+    const [request, ...others] = trace.roots;
+    expect(others, shape).toEqual([]);
+    expect(request, shape).toMatchObject({ service: 'gateway', kind: 'server', parentId: undefined });
+    for (const [service, operation, causes] of WAY) {
+      const span = spanOf(trace, service, operation);
+      expect(above(trace, span), `${operation} in\n${shape}`).toEqual(causes);
+      if (operation.startsWith('aura.handle')) await expectUnit(jaeger, trace, span);
+    }
+  });
+});
+
+const REQUEST = ['gateway: PhotosController.take', 'gateway: POST /photos'];
+const HEARD = ['image-analysis: aura.handle gateway.PhotoReceived', ...REQUEST];
+const ANALYSED = ['image-analysis: task analyse-photo', ...HEARD];
+/** What must be there, and all that is above it, the nearest first. */
+const WAY: readonly (readonly [service: string, operation: string, above: readonly string[]])[] = [
+  ['image-analysis', 'aura.handle gateway.PhotoReceived', REQUEST],
+  ['gateway', 'aura.handle image_analysis.PhotoAnalysisStarted', HEARD],
+  ['image-analysis', 'task analyse-photo', HEARD],
+  ['gateway', 'aura.handle image_analysis.PhotoAnalysed', ANALYSED],
+];
+
+/** What handled the event links to the unit that it arrived in, which is a trace of the same service. */
+async function expectUnit(
+  { traces }: TestJaeger,
+  { traceId }: Trace,
+  { service, links }: SpanNode,
+): Promise<void> {
+  expect(links).toHaveLength(1);
+  const [link] = links;
+  expect(link?.traceId).not.toBe(traceId);
+  const unit = await traces.byId(link?.traceId ?? '');
+  expect(unit?.roots).toMatchObject([{ spanId: link?.spanId, service, operation: 'aura.unit' }]);
+}
+
+function spanOf(trace: Trace, service: string, operation: string): SpanNode {
+  const span = trace.spans.find((each) => each.service === service && each.operation === operation);
+  return span ?? expect.fail(`no ${operation} of ${service} in\n${outline(trace)}`);
+}
