@@ -1,6 +1,12 @@
 import { defineConfig } from 'vitest/config';
+import { Order } from './tools/src/vitest.order.ts';
 
 /** All projects in one run: `npm test`, or `npx vitest run --project eventing`. */
 export default defineConfig({
-  test: { projects: ['libs/*', 'apps/*', 'schemas', 'tools', 'e2e'], maxWorkers: 2 },
+  test: {
+    projects: ['libs/*', 'apps/*', 'schemas', 'tools', 'e2e'],
+    // More than CI has cores: most files wait for sessions, leases and brokers most of their time.
+    maxWorkers: 4,
+    sequence: { sequencer: Order },
+  },
 });

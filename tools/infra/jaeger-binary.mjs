@@ -1,5 +1,6 @@
 // Jaeger as a program, built from its Go module: its makers ship it as a container image or from a host that
-// no package manager knows. As a command, `node tools/infra/jaeger-binary.mjs` builds it and prints its path.
+// no package manager knows. As a command, `node tools/infra/jaeger-binary.mjs` builds it and prints its path;
+// with --fetch it only fetches what is built.
 //
 // Checked: the module's own hash is written here (and asked of Go's checksum database, unless that is turned
 // off), and its go.sum holds those of everything that it needs.
@@ -71,4 +72,14 @@ async function fetchSource(signal) {
   );
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) console.log(await jaegerBinary().catch(fail));
+/** As a command. What it does ends with it. */
+async function main(argument) {
+  const interrupted = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => interrupted.abort());
+  const { signal } = interrupted;
+  if (argument !== '--fetch') return jaegerBinary({ signal });
+  checkGo();
+  return fetchSource(signal);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) console.log(await main(process.argv[2]).catch(fail));

@@ -62,7 +62,11 @@ async function runVitest(env, args) {
           `--reporter=${reporter}`,
           ...args,
         ],
-        { cwd: CLONE, stdio: 'inherit', env: { ...process.env, ...env, AURA_TEST_SUMMARY: file } },
+        {
+          cwd: CLONE,
+          stdio: 'inherit',
+          env: { ...compiledOnce(folder), ...process.env, ...env, AURA_TEST_SUMMARY: file },
+        },
       );
       if (interrupted) vitest.kill('SIGTERM');
       vitest.on('error', failed);
@@ -73,6 +77,9 @@ async function runVitest(env, args) {
     rmSync(folder, { recursive: true, force: true });
   }
 }
+
+/** Hundreds of processes of a run load the same modules: what one has compiled the next ones read. */
+const compiledOnce = (folder) => ({ NODE_COMPILE_CACHE: join(folder, 'compiled') });
 
 function judged({ code, summary }, args) {
   if (!summary) {
