@@ -19,7 +19,6 @@ import {
   logOf,
   stateOf,
   viewAfter,
-  viewOf,
   type SagaLogEntry,
   type SagaPage,
   type SagaSelection,
@@ -96,7 +95,7 @@ export class SagaOperations {
       taskCause(clock),
       'an operator of sagas',
     );
-    const view = await viewOf(pool, id);
+    const view = (await stateOf(pool, id))?.view;
     if (!view) throw new NoSuchSagaError(`saga ${id} of ${service} was purged meanwhile`);
     return dryRun ? viewAfter(view, planned) : view;
   }

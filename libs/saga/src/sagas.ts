@@ -21,7 +21,8 @@ import { Starting, type StartedSaga, type StartOptions } from './coordinator/sta
 import { lockSagas } from './coordinator/store.js';
 import { Timers } from './coordinator/timers.js';
 import { UNKNOWN } from './coordinator/saga-state.js';
-import { viewOf, type SagaView } from './coordinator/view.js';
+import type { SagaView } from './coordinator/view.js';
+import { Views } from './coordinator/views.js';
 import { Waiting } from './coordinator/waiting.js';
 import type { AnySaga, Saga } from './definition.js';
 import { sagaTables } from './migrations/saga-tables.js';
@@ -61,6 +62,7 @@ interface Running {
   readonly operations: SagaOperations;
   readonly timers: Timers;
   readonly waiting: Waiting;
+  readonly views: Views;
   readonly starts: StartQueue;
   readonly participants: Participants;
 }
@@ -89,7 +91,7 @@ export class Sagas {
     const labels = coordinates.map(({ label }) => label);
     const twice = labels.find((label, index) => labels.indexOf(label) !== index);
     if (twice) throw new InvariantError(`saga ${twice} is declared twice in ${service}`);
-    const onDecided = (ids: readonly string[]): void => this.#running?.waiting.wake(ids);
+    const onDecided = (sagas: readonly SagaView[]): void => this.#running?.waiting.decided(sagas);
     this.#coordinator = new Coordinator({ service, definitions: coordinates, logger, onDecided });
     this.#starting = new Starting(this.#coordinator.events, coordinates, (at) =>
       this.#running?.timers.expect(at),
@@ -140,6 +142,7 @@ export class Sagas {
       operations: new SagaOperations({ ...own, service }),
       timers: new Timers(own),
       waiting: new Waiting(pool, logger),
+      views: new Views(pool),
       starts: new StartQueue(this.#starting, units, clock),
       participants: new Participants({ service, participants: entries, units, pool, clock, logger }),
     };
@@ -207,15 +210,19 @@ export class Sagas {
 
   /** Undefined: this service has started no such saga. */
   find(id: string): Promise<SagaView | undefined> {
-    return viewOf(this.#parts.place.pool, id);
+    return this.#parts.views.find(id);
   }
 
   /** The saga once it is decided, or as it is after `withinMs`; the caller's transaction is over by then. */
   async outcome(id: string, { withinMs }: { readonly withinMs: number }): Promise<SagaView | undefined> {
-    const before = await this.find(id);
-    if (!before || before.decidedAt !== null) return before;
-    await this.#parts.waiting.until(id, withinMs);
-    return this.find(id);
+    const waiting = this.#parts.waiting.for(id, withinMs); // before the look: nothing is missed in between
+    try {
+      const told = waiting.decided.then((decided) => decided ?? this.find(id));
+      const now = await Promise.race([this.find(id), told]);
+      return now?.decidedAt === null ? await told : now;
+    } finally {
+      waiting.leave();
+    }
   }
 
   /**

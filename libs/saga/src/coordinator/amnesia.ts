@@ -154,7 +154,7 @@ export class Amnesia {
       const row: NewSaga = { ...saga, state: next, facts: [...saga.facts, ...facts] };
       if (!(await insertSagas(work, [row], work.now)).has(row.id))
         throw new ConflictError(`saga ${saga.id} was taken back by another replica meanwhile: look again`);
-      return [{ saga, next, facts: row.facts, decided: isDecided(next) }];
+      return [{ saga: { ...saga, startedAt: work.now }, next, facts: row.facts, decided: isDecided(next) }];
     }
     return [];
   }

@@ -20,6 +20,7 @@ import { branchOf, UNKNOWN } from './saga-state.js';
 import { stepAll, type Heard, type Stepped } from './step.js';
 import { lockSagas, type KnownSaga } from './store.js';
 import { answerUnknown } from './unknown.js';
+import { viewOfDecided, type SagaView } from './view.js';
 
 export interface CoordinatorOptions {
   readonly service: string;
@@ -27,7 +28,7 @@ export interface CoordinatorOptions {
   readonly definitions: readonly AnySaga[];
   readonly logger: Logger;
   /** Sagas were decided, and it is committed. Must not throw. */
-  onDecided(ids: readonly string[]): void;
+  onDecided(sagas: readonly SagaView[]): void;
 }
 
 /** Takes what participants say, and steps the sagas of one service. */
@@ -87,7 +88,7 @@ export class Coordinator {
     if (foreign) throw undeclared(foreign.saga);
     for (const [label, group] of Map.groupBy(decided, ({ saga }) => labelOf(saga.type, saga.version)))
       await this.#definitions.get(label)?.whenDecided?.(group.map(decidedOf), work);
-    work.afterCommit(() => this.options.onDecided(decided.map(({ saga }) => saga.id)));
+    work.afterCommit(() => this.options.onDecided(decided.map((step) => viewOfDecided(step, work.now))));
   }
 
   async #hear(events: readonly EventEnvelope[], work: Work): Promise<void> {

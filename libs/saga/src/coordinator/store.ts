@@ -13,6 +13,7 @@ export interface Statements {
 /** A saga as it was read under its lock. */
 export interface KnownSaga extends SagaHead {
   readonly state: SagaState;
+  readonly startedAt: Date;
   readonly revision: number;
   /** `traceparent` and `tracestate` of its start. */
   readonly trace: Readonly<Record<string, string>>;
@@ -25,7 +26,7 @@ export interface SteppedSaga {
   readonly facts: readonly Fact[];
 }
 
-export interface NewSaga extends KnownSaga {
+export interface NewSaga extends Omit<KnownSaga, 'startedAt'> {
   readonly idempotencyKey: string | null;
   readonly inputHash: Buffer | null;
   readonly facts: readonly Fact[];
@@ -60,24 +61,26 @@ const BY_KEYS = statement(
     where (type, idempotency_key) in (select * from unnest($1::text[], $2::text[]))`,
 );
 
+const COLUMNS = 'id, type, version, state, later, trace, revision, started_at as "startedAt"';
+
 /** By id: two units that meet in several sagas lock them in the same order (H18). */
 const LOCK_KNOWN = statement(
   'saga_lock_known',
-  `select id, type, version, state, later, trace, revision from aura.saga
+  `select ${COLUMNS} from aura.saga
     where id = any($1::uuid[]) order by id for update`,
 );
 
 /** As `saga_lock_known`; none while they may not be stepped (A1 of amnesia.ts). */
 const LOCK = statement(
   'saga_lock',
-  `select id, type, version, state, later, trace, revision from aura.saga
+  `select ${COLUMNS} from aura.saga
     where id = any($1::uuid[]) and ${RECALLED} order by id for update`,
 );
 
 /** As `saga_lock_known`, of types and versions $3: those whose time has come and nobody else has in hand. */
 const CLAIM_DUE = statement(
   'saga_claim_due',
-  `select id, type, version, state, later, trace, revision from aura.saga
+  `select ${COLUMNS} from aura.saga
     where wake_at <= $1 and type || ' v' || version = any($3::text[])
     order by wake_at limit $2 for update skip locked`,
 );

@@ -1,7 +1,15 @@
 import { run, statement, type Queryable } from '@aura/platform';
 import type { QueryResultRow } from 'pg';
 import { repliesOf } from './replies.js';
-import type { Fact, Reason, SagaBranch, SagaPhase, SagaState } from './saga-state.js';
+import {
+  isEnded,
+  type Fact,
+  type Reason,
+  type SagaBranch,
+  type SagaPhase,
+  type SagaState,
+} from './saga-state.js';
+import type { Stepped } from './step.js';
 
 /** A saga as its own service shows it. */
 export interface SagaView {
@@ -57,7 +65,11 @@ interface Row extends QueryResultRow {
 }
 
 const COLUMNS = 'id, type, version, state, started_at, decided_at, ended_at';
-const BY_ID = statement('saga_by_id', `select ${COLUMNS} from aura.saga where id = $1`);
+const BY_IDS = statement('saga_by_ids', `select ${COLUMNS} from aura.saga where id = any($1::uuid[])`);
+const DECIDED = statement(
+  'saga_decided_of',
+  `select ${COLUMNS} from aura.saga where id = any($1::uuid[]) and decided_at is not null`,
+);
 
 const NARROWED = `($1::text is null or type = $1) and ($2::text is null or phase = $2)
       and ($3::timestamptz is null or started_at < $3) and ($4::uuid is null or id < $4)`;
@@ -79,9 +91,14 @@ const LOG = statement(
   'select revision, at, facts from aura.saga_log where saga_id = $1 order by revision desc limit $2',
 );
 
-/** Undefined: this service knows no such saga. */
-export async function viewOf(db: Queryable, id: string): Promise<SagaView | undefined> {
-  return (await stateOf(db, id))?.view;
+/** Those of `ids` that this service knows, by id. */
+export async function viewsOf(db: Queryable, ids: readonly string[]): Promise<Map<string, SagaView>> {
+  return new Map((await run<Row>(db, BY_IDS, [ids])).map((row) => [row.id, toView(row)]));
+}
+
+/** Those of `ids` that are decided, by whichever replica. */
+export async function decidedOf(db: Queryable, ids: readonly string[]): Promise<SagaView[]> {
+  return (await run<Row>(db, DECIDED, [ids])).map(toView);
 }
 
 /** With what its rules are asked with. */
@@ -89,7 +106,7 @@ export async function stateOf(
   db: Queryable,
   id: string,
 ): Promise<{ readonly view: SagaView; readonly state: SagaState } | undefined> {
-  const [row] = await run<Row>(db, BY_ID, [id]);
+  const [row] = await run<Row>(db, BY_IDS, [[id]]);
   return row && { view: toView(row), state: row.state };
 }
 
@@ -114,6 +131,20 @@ export async function inAttention(db: Queryable, limit: number): Promise<readonl
 /** The last `limit` steps, in order. */
 export async function logOf(db: Queryable, id: string, limit: number): Promise<readonly SagaLogEntry[]> {
   return (await run<SagaLogEntry & QueryResultRow>(db, LOG, [id, limit])).toReversed();
+}
+
+/** A saga that a step has just decided, as its row is now. */
+export function viewOfDecided({ saga, next }: Stepped, at: Date): SagaView {
+  const { id, type, version, startedAt } = saga;
+  return {
+    id,
+    type,
+    version,
+    ...ofState(next),
+    startedAt,
+    decidedAt: at,
+    endedAt: isEnded(next) ? at : null,
+  };
 }
 
 /** The same saga with another state: what it would be. */

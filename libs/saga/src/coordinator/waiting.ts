@@ -1,23 +1,20 @@
 import { setTimeout } from 'node:timers/promises';
-import { Loop, run, statement, type Logger, type Queryable } from '@aura/platform';
-
-/** Of all that wait, those that were decided: also by another replica. */
-const DECIDED = statement(
-  'saga_decided_of',
-  'select id from aura.saga where id = any($1::uuid[]) and decided_at is not null',
-);
+import { Loop, type Logger, type Queryable } from '@aura/platform';
+import { decidedOf, type SagaView } from './view.js';
 
 /** How often the database is asked while somebody waits (ms). */
 const POLL_MS = 50;
 /** A service with more waiting callers than this answers at once: they ask again. */
 const MAX_WAITING = 10_000;
 
+type Waiter = (decided: SagaView | undefined) => void;
+
 /**
- * Callers that wait for a decision (H37): woken by the commit where it was decided in this process; while
+ * Callers that wait for a decision (H37): told by the commit where it was decided in this process; while
  * anybody waits, one query per 50 ms serves all of them; with nobody waiting there is none.
  */
 export class Waiting {
-  readonly #waiting = new Map<string, Set<() => void>>();
+  readonly #waiting = new Map<string, Set<Waiter>>();
   readonly #loop: Loop;
 
   constructor(
@@ -43,40 +40,41 @@ export class Waiting {
 
   async stop(): Promise<void> {
     await this.#loop.stop();
-    for (const id of this.#waiting.keys()) this.wake([id]);
+    for (const id of this.#waiting.keys()) this.#tell(id, undefined);
   }
 
-  /** Resolves when the saga is decided, as far as is known here, or after `withinMs`: look then. */
-  async until(id: string, withinMs: number): Promise<void> {
-    if (withinMs <= 0 || this.#waiting.size >= MAX_WAITING) return;
-    let timer: NodeJS.Timeout | undefined;
-    const waiters = this.#waiting.get(id) ?? new Set();
+  /**
+   * The saga once it is decided, as far as is known here; undefined after `withinMs`, and where nobody may
+   * wait any more: look then. `leave`: it is not waited for any longer.
+   */
+  for(id: string, withinMs: number): { decided: Promise<SagaView | undefined>; leave(): void } {
+    const { promise: decided, resolve } = Promise.withResolvers<SagaView | undefined>();
+    if (withinMs <= 0 || this.#waiting.size >= MAX_WAITING) resolve(undefined);
+    const timer = globalThis.setTimeout(() => resolve(undefined), withinMs);
     const first = this.#waiting.size === 0;
-    this.#waiting.set(id, waiters);
-    let wake: (() => void) | undefined;
-    const woken = new Promise<void>((resolve) => {
-      wake = resolve;
-      waiters.add(resolve);
-      timer = globalThis.setTimeout(resolve, withinMs);
-    });
+    const waiters = this.#waiting.get(id) ?? new Set();
+    this.#waiting.set(id, waiters.add(resolve));
     if (first) this.#loop.nudge();
-    await woken;
-    clearTimeout(timer);
-    if (wake) waiters.delete(wake);
-    if (waiters.size === 0 && this.#waiting.get(id) === waiters) this.#waiting.delete(id);
+    const leave = (): void => {
+      clearTimeout(timer);
+      waiters.delete(resolve);
+      if (waiters.size === 0 && this.#waiting.get(id) === waiters) this.#waiting.delete(id);
+    };
+    return { decided, leave };
   }
 
   /** After the commit that decided them. */
-  wake(ids: readonly string[]): void {
-    for (const id of ids) {
-      const waiters = this.#waiting.get(id);
-      this.#waiting.delete(id);
-      for (const resolve of waiters ?? []) resolve();
-    }
+  decided(sagas: readonly SagaView[]): void {
+    for (const saga of sagas) this.#tell(saga.id, saga);
+  }
+
+  #tell(id: string, saga: SagaView | undefined): void {
+    const waiters = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    for (const resolve of waiters ?? []) resolve(saga);
   }
 
   async #look(): Promise<void> {
-    const rows = await run<{ id: string }>(this.db, DECIDED, [[...this.#waiting.keys()]]);
-    this.wake(rows.map(({ id }) => id));
+    this.decided(await decidedOf(this.db, [...this.#waiting.keys()]));
   }
 }
