@@ -13,6 +13,7 @@
  */
 import type { PartitionOffset, Position, TopicPartition } from '@aura/event-log';
 import { ConflictError, run, statement, type Queryable } from '@aura/platform';
+import { REFUSED, refusalDetail } from '../unit-of-work/refusal.js';
 import type { NotedStart } from './slow-start.js';
 
 /** A position and the epoch under which its owner may move it. */
@@ -82,7 +83,10 @@ const TAKE = statement(
    returning o.topic, o.partition, o.next_offset, o.epoch, o.high_water, o.suspect_until, o.started_until`,
 );
 
-/** P2, P3. Gives the partitions that were still ours. $6: given back in good order. */
+/**
+ * P2, P3. Refuses, naming them, where partitions are another owner's. $6: given back in good order, and those
+ * are left alone.
+ */
 const SAVE = statement(
   'consumer_offset_save',
   `with mine as materialized (
@@ -93,18 +97,23 @@ const SAVE = statement(
          on o.topic = done.topic and o.partition = done.partition and o.epoch = done.epoch
       where o.consumer_group = $1
       order by o.topic, o.partition
-        for update of o)
-   update aura.consumer_offset o
-      set next_offset = greatest(o.next_offset, mine.next_offset),
-          high_water = greatest(o.high_water, mine.next_offset),
-          started_offset = case when mine.next_offset < o.started_until then o.started_offset end,
-          started_until = case when mine.next_offset < o.started_until then o.started_until end,
-          starts = case when mine.next_offset < o.started_until then o.starts else 0 end,
-          released = $6, changed_at = clock_timestamp()
-     from mine
-    where o.consumer_group = $1 and o.topic = mine.topic and o.partition = mine.partition
-      and o.epoch = mine.epoch
-   returning o.topic, o.partition`,
+        for update of o),
+   saved as (
+     update aura.consumer_offset o
+        set next_offset = greatest(o.next_offset, mine.next_offset),
+            high_water = greatest(o.high_water, mine.next_offset),
+            started_offset = case when mine.next_offset < o.started_until then o.started_offset end,
+            started_until = case when mine.next_offset < o.started_until then o.started_until end,
+            starts = case when mine.next_offset < o.started_until then o.starts else 0 end,
+            released = $6, changed_at = clock_timestamp()
+       from mine
+      where o.consumer_group = $1 and o.topic = mine.topic and o.partition = mine.partition
+        and o.epoch = mine.epoch
+     returning o.topic, o.partition),
+   stale as (
+     select * from unnest($2::text[], $3::int[]) as wanted(topic, partition)
+      where not $6 and (topic, partition) not in (select topic, partition from saved))
+   select aura.refuse('${REFUSED.staleOwner}', jsonb_agg(stale)) from stale having count(*) > 0`,
 );
 
 /** P5. Counts on when the same unit begins again; another one begins anew. */
@@ -309,19 +318,20 @@ export async function movePartitions(
 }
 
 /**
- * Saves positions; none moves back. Throws `StaleOwnerError` naming those of another owner: roll the unit
- * back.
+ * Saves positions; none moves back. Throws `StaleOwnerError` naming those of another owner: the transaction
+ * has failed then.
  */
 export async function savePositions(
   db: Queryable,
   group: string,
   positions: readonly OwnedPosition[],
 ): Promise<void> {
-  const saved = await save(db, group, positions, false);
-  const stale = positions.filter(
-    (p) => !saved.some((s) => s.topic === p.topic && s.partition === p.partition),
-  );
-  if (stale.length > 0) throw new StaleOwnerError(stale);
+  try {
+    await save(db, group, positions, false);
+  } catch (error) {
+    const stale = refusalDetail(error, REFUSED.staleOwner);
+    throw stale === undefined ? error : new StaleOwnerError(stale as TopicPartition[]);
+  }
 }
 
 /**
@@ -336,13 +346,13 @@ export async function releasePartitions(
   await save(db, group, positions, true);
 }
 
-function save(
+async function save(
   db: Queryable,
   group: string,
   positions: readonly OwnedPosition[],
   released: boolean,
-): Promise<TopicPartition[]> {
-  return run<{ topic: string; partition: number }>(db, SAVE, [
+): Promise<void> {
+  await run(db, SAVE, [
     group,
     positions.map((p) => p.topic),
     positions.map((p) => p.partition),

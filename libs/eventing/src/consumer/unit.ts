@@ -3,8 +3,9 @@
  *
  * N1 the first copy of each event id (H2), then the inbox: what it knows is dropped (E3, E7); then what is
  *    too old to judge is refused (low-water.ts);
- * N2 the parked keys, locked in a statement of their own after the inbox insert (H13); what must wait
- *    becomes letters, but for what its handlers can do without (sparing.ts);
+ * N2 the parked keys, locked in a statement of their own behind the inbox insert (H13): not waited for in
+ *    between, and so for all that arrived; what must wait becomes letters, but for what its handlers can do
+ *    without (sparing.ts);
  * N3 the rows that handlers declared, one sorted statement per lock (H18);
  * N4 the handlers; after each the transaction is still healthy, or its name is known (H1);
  * N5 tasks, offsets under the epoch that is ours (E3), the count of letters, outbox, COMMIT: all of it, or
@@ -93,7 +94,10 @@ export async function databaseAnswers(units: UnitOfWorkContext): Promise<boolean
  * threw, or a `TransientError` where the connection broke under it, whatever that looked like.
  */
 export async function inUnit<T>(units: UnitOfWorkContext, fn: (unit: UnitOfWork) => Promise<T>): Promise<T> {
-  const unit = await begin(units);
+  return within(await taken(() => UnitOfWork.begin(units)), fn);
+}
+
+async function within<T>(unit: UnitOfWork, fn: (unit: UnitOfWork) => Promise<T>): Promise<T> {
   try {
     const result = await fn(unit);
     await unit.rollback();
@@ -111,12 +115,13 @@ async function inTransaction(
   batch: Span,
 ): Promise<UnitOutcome> {
   const { group, units, onParked } = unitContext;
-  const { outcome, tasks } = await inUnit(units, async (unit) => {
+  const { outcome, tasks } = await within(await taken(() => UnitOfWork.connect(units)), async (unit) => {
     const applied = await apply(unit, unitContext, deliveries, batch);
-    await unit.commit(`a unit of ${group}`, async () => {
-      await savePositions(unit.client, group, positions); // N5
-      await countLetters(unit.client, group, applied.outcome.parked);
-    });
+    const { client } = unit;
+    await unit.commit(`a unit of ${group}`, () => [
+      savePositions(client, group, positions), // N5
+      countLetters(client, group, applied.outcome.parked),
+    ]);
     return applied;
   });
   if (tasks > 0) units.onCommitted({ events: 0, tasks });
@@ -124,9 +129,9 @@ async function inTransaction(
   return outcome;
 }
 
-async function begin(units: UnitOfWorkContext): Promise<UnitOfWork> {
+async function taken(take: () => Promise<UnitOfWork>): Promise<UnitOfWork> {
   try {
-    return await UnitOfWork.begin(units);
+    return await take();
   } catch (cause) {
     throw new TransientError('no transaction could be begun: the database is away or its pool is exhausted', {
       cause,
@@ -142,10 +147,9 @@ async function apply(
 ): Promise<{ readonly outcome: UnitOutcome; readonly tasks: number }> {
   const { client } = unit;
   const copies = firstCopies(deliveries); // N1
-  const unknown = await rememberNew(
-    client,
-    group,
-    copies.map(({ id }) => id),
+  const ids = copies.map(({ id }) => id);
+  const [unknown, parked] = await unit.beginWith(() =>
+    Promise.all([rememberNew(client, group, ids), lockParked(client, group, lanesOf(copies))]),
   );
   const unseen = copies.filter(({ id }) => unknown.has(id));
   const arrived = await refuseTooOld(client, group, unseen, unit.now);
@@ -153,7 +157,6 @@ async function apply(
   if (arrived.length === 0) return { outcome: { applied: 0, duplicates, parked: 0 }, tasks: 0 };
 
   const { spared, others } = putSpared(arrived, handlers);
-  const parked = await lockParked(client, group, lanesOf(others)); // N2
   const sorted = putAside(others, parked);
   const tasks =
     sorted.letters.length > 0 ? await park(client, group, sorted, letterLimits(limits), unit.now) : 0;

@@ -120,7 +120,7 @@ export class DeadLetters implements LetterOperations {
       const subject = { group, topic, key, eventId, type, partition, offset };
       await noteOperation(client, 'dead-letters discard', subject, change);
       if (change.dryRun) return { keys: 1, letters: 1 };
-      await unit.commit(`a discard of a dead letter of ${group}`, () => countLetters(client, group, -1));
+      await unit.commit(`a discard of a dead letter of ${group}`, () => [countLetters(client, group, -1)]);
       if (goesOn) units.onCommitted({ events: 0, tasks: 1 });
       metrics.left('discarded', 1);
       logger.warn({ ...subject, reason: change.reason, by: change.by }, 'letters: an event was discarded');

@@ -158,7 +158,7 @@ export class Redrive {
           const events = await this.#unapplied(unit, piece);
           await handleAll(unit, events, handlers, group, span);
           const free = await removeLetters(client, group, lane, ids);
-          await unit.commit(`a redrive of ${group}`, () => countLetters(client, group, -ids.length));
+          await unit.commit(`a redrive of ${group}`, () => [countLetters(client, group, -ids.length)]);
           this.#tell(lane, piece, events.length);
           metrics.left('redriven', events.length);
           return free ? 'over' : { passed: ids.length };

@@ -7,6 +7,7 @@ import { groups } from './0004-groups.js';
 import { relayEpochs } from './0005-relay-epochs.js';
 import { retention } from './0006-retention.js';
 import { replay } from './0007-replay.js';
+import { refusal } from './0008-refusal.js';
 import type { Migration } from './migration.js';
 
 /** In order, forward only; one that has been released is never changed. */
@@ -18,6 +19,7 @@ const MIGRATIONS: readonly Migration[] = [
   relayEpochs,
   retention,
   replay,
+  refusal,
 ];
 
 /** Any number that nobody else locks: "aura" in ASCII. */

@@ -11,11 +11,14 @@
  *    lies past the last read counts as lag;
  * R7 nothing is published before outbox, cursor and topics were compared (E10), and a leader that sees one of
  *    them go back under it gives up without a save: what was saved is compared anew (time-guard.ts);
- * R8 a resumed key's mark and the positions that go back into the relay's hands are one save (H31).
+ * R8 a resumed key's mark and the positions that go back into the relay's hands are one save (H31);
+ * R9 it reads when it was told that something was committed (`wanted`), while there is more than it could
+ *    take, and once per heartbeat: an answer of the log alone is no reason to read.
  */
 import { InvariantError, TransientError, type Next } from '@aura/platform';
 import { TimeGuard } from '../guards/time-guard.js';
-import { Cursor, toColumns, type Gap } from './cursor.js';
+import { Cursor, toColumns } from './cursor.js';
+import { fullGaps } from './full-gaps.js';
 import { impossible, tailLost } from './gone-back.js';
 import { Lanes, type Batch, type ParkedKey } from './lanes.js';
 import type { LeaderOptions } from './leader-options.js';
@@ -52,6 +55,8 @@ export class Leader {
   #changed = false;
   #savedText: string;
   #savedAtMs = -Infinity;
+  #readWanted = true;
+  #readAtMs = -Infinity;
   /** There may be more that could be read now. */
   #cut = false;
   #readingStopped: TransientError | undefined;
@@ -126,13 +131,18 @@ export class Leader {
       return this.#over ? 'again' : { afterMs: this.options.limits.heartbeatMs };
     }
     await this.#resumeKeys();
-    const more = await this.#read();
+    const more = this.#isReadDue() && (await this.#read());
     this.#compareTimes();
     this.#learnTopics();
     this.#publish();
     await this.#saveIfDue();
     if (more) return 'again';
     return { afterMs: this.#nextMs() };
+  }
+
+  /** Something was committed: the next round reads. */
+  wanted(): void {
+    this.#readWanted = true;
   }
 
   /** True while another round would get on: what waits for a failing partition doesn't count. */
@@ -173,8 +183,16 @@ export class Leader {
     return this.session.discard();
   }
 
+  /** R9. */
+  #isReadDue(): boolean {
+    if (this.#readWanted || (this.#cut && this.#room() > 0)) return true;
+    return this.options.nowMs() >= this.#readAtMs + this.options.limits.heartbeatMs;
+  }
+
   async #read(): Promise<boolean> {
     const { limits } = this.options;
+    this.#readWanted = false; // what is committed from here on may be missed by this read
+    this.#readAtMs = this.options.nowMs();
     const room = this.#room();
     const stopped = this.#readingStopped !== undefined;
     const read = await readOutbox(this.session, this.#cursor.position, this.#cursor.gaps, {
@@ -279,6 +297,7 @@ export class Leader {
     await this.flush(); // a key may have been refused again a moment ago
     const resumed = await resumeSome(this.session, this.#cursor, this.#lanes, limits.gaps);
     this.#resumedUnsaved.push(...resumed);
+    this.#readWanted = true; // they are gaps now
     if (resumed.some((key) => key.from !== undefined)) this.#resumeAtMs = -Infinity; // there is more of it
     this.#changed = true;
     if (this.#cursor.unnoted) this.#cursor.note(await drawXid(this.session)); // R2
@@ -358,7 +377,7 @@ export class Leader {
   #nextMs(): number {
     const { heartbeatMs, saveEveryMs } = this.options.limits;
     const now = this.options.nowMs();
-    const due = [now + heartbeatMs];
+    const due = [this.#readAtMs + heartbeatMs];
     if (this.#guard.dueAtMs !== undefined) due.push(this.#guard.dueAtMs);
     if (this.#lanes.parkedKeys > 0) due.push(this.#resumeAtMs);
     if (this.#changed) due.push(this.#savedAtMs + saveEveryMs);
@@ -367,17 +386,6 @@ export class Leader {
     if (retry !== undefined) due.push(retry);
     return Math.max(0, Math.min(...due) - now);
   }
-}
-
-function fullGaps(gaps: readonly Gap[]): TransientError {
-  const oldest = gaps.reduce<bigint | undefined>(
-    (xid, gap) => (gap.xid && (!xid || gap.xid < xid) ? gap.xid : xid),
-    undefined,
-  );
-  return new TransientError(
-    `reading stopped: ${gaps.length} gaps wait for a transaction older than ${oldest ?? 'this session'}: ` +
-      'end it; pg_stat_activity (backend_xid) and pg_prepared_xacts name it',
-  );
 }
 
 /** Waits for `work`, but not longer than `ms`. */

@@ -113,7 +113,9 @@ export class Relay {
 
   /** Something was committed: read at once. */
   nudge(): void {
-    if (this.#leader) this.#loop.nudge();
+    if (!this.#leader) return;
+    this.#leader.wanted();
+    this.#loop.nudge();
   }
 
   /**
@@ -121,6 +123,7 @@ export class Relay {
    * wrong.
    */
   async runOnce(): Promise<void> {
+    this.#leader?.wanted();
     await this.#loop.runOnce();
     while (this.#leader?.busy) {
       await this.#leader.progress();

@@ -2,9 +2,13 @@
  * U1 a COMMIT counts only if Postgres answered `COMMIT` (H1, H42): after a swallowed SQL error it answers
  *    `ROLLBACK`, without an error, and TypeORM's own `transaction()` resolves;
  * U2 a transaction that is in the failed state is found before COMMIT, without a round trip, so that who
- *    swallowed the error is named.
+ *    swallowed the error is named;
+ * U7 COMMIT is sent behind the last statements without waiting for their answers: one that fails in Postgres
+ *    turns it into a ROLLBACK. One that could not be sent at all would not: while the socket is corked nothing
+ *    can be answered, so whatever has failed by the next turn was not sent, and then COMMIT is not.
  */
 import { TransientError } from '@aura/platform';
+import type { Writable } from 'node:stream';
 import type { PoolClient } from 'pg';
 
 /** A handler caught an SQL error and went on: its transaction can't commit, whatever it does. */
@@ -35,19 +39,39 @@ export async function assertHealthy(client: PoolClient, who: string): Promise<vo
   if (client.getTransactionStatus() === 'E') throw new SwallowedSqlError(who);
 }
 
-/** U1. The one place where a transaction of ours is committed. */
-export async function commitTransaction(client: PoolClient, who: string): Promise<void> {
+/**
+ * U1, U7. The one place where a transaction of ours is committed. `last`: sends the statements that belong to
+ * its end, in one write with COMMIT; what must keep it from counting has to fail in SQL.
+ */
+export async function commitTransaction(
+  client: PoolClient,
+  who: string,
+  last: () => readonly Promise<unknown>[] = () => [],
+): Promise<void> {
   await assertHealthy(client, who);
-  let command: string;
+  const { stream } = (client as unknown as ClientState).connection;
+  const sent: Promise<unknown>[] = [];
+  let unsent: unknown;
+  stream.cork();
   try {
-    ({ command } = await client.query('COMMIT'));
-  } catch (error) {
-    if (isRefusal(error)) throw error;
-    throw new UnknownOutcomeError(`${who}: the connection broke during COMMIT; its outcome is unknown`, {
-      cause: error,
-    });
+    sent.push(...last());
+    for (const statement of sent) statement.catch((error: unknown) => (unsent ??= error));
+    await new Promise((resolve) => process.nextTick(resolve));
+    if (unsent !== undefined) throw unsent; // U7
+    sent.push(client.query('COMMIT'));
+  } finally {
+    stream.uncork();
   }
-  if (command !== 'COMMIT') throw new SwallowedSqlError(who);
+  const answers = await Promise.allSettled(sent);
+  const commit = answers.at(-1) as PromiseSettledResult<{ command: string }>;
+  if (commit.status === 'rejected') {
+    if (isRefusal(commit.reason)) throw commit.reason;
+    const words = `${who}: the connection broke during COMMIT; its outcome is unknown`;
+    throw new UnknownOutcomeError(words, { cause: commit.reason });
+  }
+  const failed = answers.find((answer) => answer.status === 'rejected');
+  if (failed) throw failed.reason;
+  if (commit.value.command !== 'COMMIT') throw new SwallowedSqlError(who);
 }
 
 /**
@@ -65,8 +89,20 @@ interface ClientState {
   readonly readyForQuery: boolean;
   /** False once the connection has ended or broken. */
   readonly _queryable: boolean;
+  readonly connection: { readonly stream: Pick<Writable, 'cork' | 'uncork'> };
   once(event: 'drain' | 'end', listener: () => void): void;
   off(event: 'drain' | 'end', listener: () => void): void;
+}
+
+/** Sends all that `send` sends in one write. */
+export function inOneWrite<T>(client: PoolClient, send: () => T): T {
+  const { stream } = (client as unknown as ClientState).connection;
+  stream.cork();
+  try {
+    return send();
+  } finally {
+    stream.uncork();
+  }
 }
 
 function answerEnded(client: ClientState): Promise<void> | undefined {

@@ -268,8 +268,9 @@ it('U6: an event raised while its unit is being flushed is refused, not dropped'
   const unit = await UnitOfWork.begin(service.units.context);
   const work = unit.work({ kind: 'request' });
   raise(work, 'in time');
-  const commit = unit.commit('test', async () => {
+  const commit = unit.commit('test', () => {
     expect(() => raise(work, 'late')).toThrow('has ended');
+    return [];
   });
   await commit;
   expect((await outbox()).map((row) => row.key)).toEqual(['in time']);

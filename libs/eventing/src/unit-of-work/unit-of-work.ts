@@ -12,7 +12,9 @@ import type { PoolClient } from 'pg';
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import { insertOutboxRows, type OutboxRow } from '../outbox/outbox.js';
 import { insertTasks, type TaskRow } from '../tasks/task-store.js';
-import { assertHealthy, commitTransaction } from './commit.js';
+import { assertHealthy, commitTransaction, inOneWrite } from './commit.js';
+import { arePlansOld } from './plans.js';
+import { Savepoint } from './savepoint.js';
 import type { Cause, NewTask, RaisedEvent, RaiseOptions, ScheduledTask, Work } from './work.js';
 
 const MAX_TASK_BYTES = 64 * 1024;
@@ -34,7 +36,8 @@ export interface UnitOfWorkContext {
 
 /**
  * One database transaction and what it wants to publish. Begin, hand out `work(cause)`, then `commit` or
- * `rollback`: each exactly once. Not for concurrent use: one connection, one statement at a time.
+ * `rollback`: each exactly once. Not for concurrent use: it is one connection. Statements that don't need each
+ * other's answers are sent one behind the other (pg's `pipeline`): cursors and streams are refused meanwhile.
  */
 export class UnitOfWork {
   readonly #events: OutboxRow[] = [];
@@ -56,16 +59,42 @@ export class UnitOfWork {
   }
 
   static async begin(context: UnitOfWorkContext): Promise<UnitOfWork> {
+    const unit = await UnitOfWork.connect(context);
+    try {
+      await unit.beginWith(() => Promise.resolve());
+      return unit;
+    } catch (error) {
+      await discard(unit.runner, error);
+      throw error;
+    }
+  }
+
+  /** A connection, and no transaction yet: `beginWith` comes first. */
+  static async connect(context: UnitOfWorkContext): Promise<UnitOfWork> {
     const runner = context.dataSource.createQueryRunner();
     try {
       const client = (await runner.connect()) as PoolClient;
-      await runner.startTransaction();
+      pipelined(client, true);
       refuseNested(runner.manager);
       return new UnitOfWork(context, runner, client);
     } catch (error) {
       await discard(runner, error);
       throw error;
     }
+  }
+
+  /**
+   * Begins the transaction, and sends what `first` sends in one write with it. That must be safe to run alone,
+   * should the beginning fail by itself.
+   */
+  async beginWith<T>(first: () => Promise<T>): Promise<T> {
+    (this.runner as { isTransactionActive: boolean }).isTransactionActive = true; // it went past TypeORM
+    const { client } = this;
+    const [, result] = await inOneWrite(client, () => {
+      const discarded = arePlansOld(client, performance.now()) ? client.query('DISCARD PLANS') : undefined;
+      return Promise.all([client.query('START TRANSACTION'), first(), discarded]);
+    });
+    return result;
   }
 
   get manager(): EntityManager {
@@ -110,14 +139,14 @@ export class UnitOfWork {
     const tasks = this.#tasks.length;
     const hints = this.#hints.length;
     const ordinals = new Map(this.#ordinals);
-    await this.client.query(`SAVEPOINT ${name}`);
+    const savepoint = new Savepoint(this.client, name);
     try {
       const result = await fn();
       await assertHealthy(this.client, 'the function of a savepoint');
-      await this.client.query(`RELEASE SAVEPOINT ${name}`);
+      savepoint.release();
       return result;
     } catch (error) {
-      await this.client.query(`ROLLBACK TO SAVEPOINT ${name}; RELEASE SAVEPOINT ${name}`);
+      await savepoint.rollback();
       this.#events.length = events;
       this.#tasks.length = tasks;
       this.#hints.length = hints;
@@ -128,15 +157,17 @@ export class UnitOfWork {
   }
 
   /**
-   * Flushes and commits. `beforeOutbox` runs the caller's own last statements (offsets) ahead of the outbox.
+   * Flushes and commits, in one write. `last`: sends the caller's own last statements (offsets), ahead of the
+   * outbox; one that must keep the unit from being committed has to fail in SQL (U7).
    */
-  async commit(who: string, beforeOutbox?: () => Promise<void>): Promise<void> {
+  async commit(who: string, last?: () => readonly Promise<unknown>[]): Promise<void> {
     await assertHealthy(this.client, who);
     this.#closed = true; // U6
-    if (this.#tasks.length > 0) await insertTasks(this.client, this.#tasks);
-    await beforeOutbox?.();
-    if (this.#events.length > 0) await insertOutboxRows(this.client, this.#events);
-    await commitTransaction(this.client, who);
+    await commitTransaction(this.client, who, () => [
+      ...(this.#tasks.length > 0 ? [insertTasks(this.client, this.#tasks)] : []),
+      ...(last?.() ?? []),
+      ...(this.#events.length > 0 ? [insertOutboxRows(this.client, this.#events)] : []), // U4
+    ]);
     await this.#end();
     const written = { events: this.#events.length, tasks: this.#tasks.length };
     if (written.events + written.tasks > 0) this.context.onCommitted(written);
@@ -166,6 +197,7 @@ export class UnitOfWork {
   async #end(): Promise<void> {
     this.#done = true;
     (this.runner as { isTransactionActive: boolean }).isTransactionActive = false; // COMMIT went past TypeORM
+    pipelined(this.client, false);
     await this.runner.release();
   }
 
@@ -282,6 +314,11 @@ function refuseNested(manager: EntityManager): void {
         'manager.transaction() inside a unit of work: use work.savepoint(...), which events follow',
       ),
     );
+}
+
+/** pg reads it at every statement; its types know it as a setting of a new client only. */
+function pipelined(client: PoolClient, pipeline: boolean): void {
+  (client as { pipeline?: boolean }).pipeline = pipeline;
 }
 
 /** TypeORM's `release` has no way to say that the connection is broken; its Postgres runner has. */

@@ -75,11 +75,11 @@ export class AsksOfUnit {
   async #write(): Promise<void> {
     const changed = [...this.#changed].flatMap((key) => this.#rows.get(key) ?? []);
     const isStored = (row: BranchRow): boolean => this.#stored.has(keyOf(row));
-    await updateBranches(this.work, changed.filter(isStored));
-    await insertBranches(
-      this.work,
-      changed.filter((row) => !isStored(row)),
-    );
+    const isNew = (row: BranchRow): boolean => !isStored(row);
+    await Promise.all([
+      updateBranches(this.work, changed.filter(isStored)),
+      insertBranches(this.work, changed.filter(isNew)),
+    ]);
     const times = changed.flatMap(({ askAt }) => (askAt === null ? [] : [askAt.getTime()]));
     if (times.length > 0) this.work.afterCommit(() => this.context.onHeld(new Date(Math.min(...times))));
   }
