@@ -3,8 +3,10 @@ import { delivery } from '@aura/delivery';
 import { inventory } from '@aura/inventory';
 import { payments } from '@aura/payments';
 import { silentLogger } from '@aura/platform';
-import { startService, type Environment, type RunningService, type ServiceDefinition } from '@aura/service';
+import { startService, type Environment, type ServiceDefinition } from '@aura/service';
 import { testDatabase, type TestDatabase } from '@aura/testing';
+import type { Client } from 'pg';
+import { startProcess, type HouseMember } from './house-process.js';
 
 const SERVICES = { inventory, payments, delivery, checkout } as const;
 export type HouseService = keyof typeof SERVICES;
@@ -15,12 +17,15 @@ export interface HouseOptions {
   readonly log: 'postgres' | 'kafka';
   /** More settings, by service. */
   readonly settings?: Partial<Record<HouseService, Record<string, string>>>;
+  /** Each service in a process of its own, so that it can be killed. Default: all in this one. */
+  readonly processes?: boolean;
 }
 
-/** The four services of a purchase, each with a database of its own, in this process. */
+/** The four services of purchases and returns, each with a database of its own. */
 export class FashionHouse {
   readonly #databases = new Map<HouseService | 'log', TestDatabase>();
-  readonly #running = new Map<HouseService, RunningService>();
+  readonly #running = new Map<HouseService, HouseMember>();
+  readonly #clients = new Map<HouseService, Promise<Client>>();
   /** A service that is started again is where it was: others have its address. */
   readonly #ports = new Map<HouseService, number>();
 
@@ -40,15 +45,22 @@ export class FashionHouse {
 
   async start(name: HouseService): Promise<void> {
     const environment = this.#environmentOf(name);
-    const definition = SERVICES[name] as unknown as ServiceDefinition;
-    const port = this.#ports.get(name) ?? 0;
-    const running = await startService({ ...definition, environment, logger: silentLogger, port });
+    const port = this.#ports.get(name);
+    const running = this.options.processes
+      ? await startProcess(name, environment, port)
+      : await startHere(SERVICES[name] as unknown as ServiceDefinition, environment, port);
     this.#running.set(name, running);
     this.#ports.set(name, Number(new URL(running.url).port));
   }
 
   async stop(name: HouseService): Promise<void> {
     await this.#running.get(name)?.stop();
+    this.#running.delete(name);
+  }
+
+  /** As `kill -9`. */
+  async kill(name: HouseService): Promise<void> {
+    await this.#running.get(name)?.kill?.();
     this.#running.delete(name);
   }
 
@@ -80,9 +92,16 @@ export class FashionHouse {
   }
 
   async rows<R>(name: HouseService, sql: string, values: unknown[] = []): Promise<R[]> {
+    const client = this.#clients.get(name) ?? this.client(name);
+    this.#clients.set(name, client);
+    return (await (await client).query(sql, values)).rows as R[];
+  }
+
+  /** A further connection to its database. */
+  async client(name: HouseService): Promise<Client> {
     const client = await this.#databases.get(name)?.client();
     if (!client) throw new Error(`${name} has no database`);
-    return (await client.query(sql, values)).rows as R[];
+    return client;
   }
 
   #environmentOf(name: HouseService): Environment {
@@ -103,4 +122,8 @@ export class FashionHouse {
       ...settings[name],
     };
   }
+}
+
+function startHere(definition: ServiceDefinition, environment: Environment, port = 0): Promise<HouseMember> {
+  return startService({ ...definition, environment, logger: silentLogger, port });
 }

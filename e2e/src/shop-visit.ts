@@ -79,11 +79,12 @@ export class ShopVisit {
   }
 
   /** What it is when every service has acknowledged its decision. */
-  async settled(name: HouseService, path: string): Promise<Record<string, unknown>> {
-    return settled(`${path} has ended`, async () => {
+  async settled(name: HouseService, path: string, withinMs = 30_000): Promise<Record<string, unknown>> {
+    const ended = async () => {
       const { body } = await this.house.ask(name, 'GET', path);
       return body['settled'] === true && body;
-    });
+    };
+    return settled(`${path} has ended`, ended, { withinMs });
   }
 
   async books({ sku, size }: Piece): Promise<Books> {

@@ -115,6 +115,8 @@ export interface Summary {
   readonly ok: boolean;
   readonly analysis: AnalysisView;
   readonly purchases: readonly PurchaseSummary[];
+  /** Of the one that was bought. */
+  readonly returned: ReturnSummary;
   readonly services: Readonly<
     Record<'gateway' | 'image-analysis' | 'inventory' | 'payments' | 'delivery' | 'checkout', string>
   >;
@@ -143,6 +145,22 @@ export interface PurchaseSummary {
     readonly killedMs: number;
     readonly decidedMs: number;
     readonly backMs: number;
+  };
+}
+
+/** What came back, and how it was seen to move. */
+export interface ReturnSummary {
+  readonly ok: boolean;
+  readonly state: string;
+  readonly settled: boolean;
+  readonly refundCents: number;
+  readonly totalMs: number;
+  readonly steps: readonly { readonly what: string; readonly state: string; readonly ms: number }[];
+  readonly books: {
+    readonly stock: readonly { readonly before: number; readonly after: number }[];
+    readonly payment: string | null;
+    readonly pickUp: string | null;
+    readonly notices: number;
   };
 }
 

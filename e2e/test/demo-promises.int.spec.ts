@@ -42,6 +42,22 @@ describe.skipIf(process.platform === 'win32')('the demo', { timeout: 180_000 }, 
     });
   });
 
+  it('sends it back: in stock as before it was bought, all of its price paid back, its buyer told', () => {
+    const { returned } = JSON.parse(first.stdout) as Summary;
+    const { totalCents } = purchaseOf(first, 'bought');
+    expect(returned).toMatchObject({ ok: true, state: 'returned', settled: true, refundCents: totalCents });
+    const { stock, ...others } = returned.books;
+    expect(others).toEqual({ payment: 'refunded', pickUp: 'booked', notices: 1 });
+    expect(stock.length).toBeGreaterThanOrEqual(2);
+    for (const { before, after } of stock) expect(after).toBe(before);
+    const steps = returned.steps.map(({ what, state }) => `${what} ${state}`);
+    const order = ['return returned', 'refund committed', 'return settled'].map((step) =>
+      steps.indexOf(step),
+    );
+    expect(order).toEqual(order.toSorted((a, b) => a - b));
+    expect(order).not.toContain(-1);
+  });
+
   it('shows that a declined card leaves nothing: stock, slot and money are as they were', () => {
     const { state, settled, why, books, again, id } = purchaseOf(first, 'declined');
     expect({ state, settled, why }).toMatchObject({
@@ -64,6 +80,8 @@ describe.skipIf(process.platform === 'win32')('the demo', { timeout: 180_000 }, 
       /payment +payments +(prepared +held: [\d.]+ EUR authorised|committed [\d.]+ EUR taken)/,
     );
     expect(stdout).toMatch(/payment +payments +refused /);
+    expect(stdout).toMatch(/refund +payments +committed [\d.]+ EUR paid back/);
+    expect(stdout).toMatch(/notice +checkout +committed the buyer is told/);
     expect(stdout).toMatch(/purchase +checkout +settled /);
     expect(stdout).toMatch(/total .* \d+\.\d\d EUR/);
     expect(stdout).not.toContain('kill -9');

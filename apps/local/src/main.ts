@@ -6,7 +6,8 @@ import pc from 'picocolors';
 import { readOptions, type DemoOptions } from './options.js';
 import { sendPhoto, type PhotoRun } from './photo-run.js';
 import { Purchases, type PurchaseRun } from './purchases.js';
-import { purchaseLine, purchaseWords, traceLink } from './receipt.js';
+import type { ReturnRun } from './giving-back.js';
+import { purchaseLine, purchaseWords, returnWords, traceLink } from './receipt.js';
 import { closingText, isOk, showParts, stepLine, summary, type DemoRun, type Part } from './screen.js';
 import { Stack } from './stack.js';
 
@@ -48,10 +49,10 @@ async function demo(options: DemoOptions, signal: AbortSignal): Promise<number> 
 /** Starts all services, sends the photo and buys the outfits, showing each part. */
 async function everything(stack: Stack, options: DemoOptions, signal: AbortSignal): Promise<DemoRun> {
   const photo = await photoThrough(stack, options, signal);
-  const purchases = await outfitsBought(stack, options, photo, signal);
+  const { purchases, returned } = await outfitsBought(stack, options, photo, signal);
   const links = purchases.map(async ({ name, traceId }) => [name, await traceLink(traceId)] as const);
   const known = (await Promise.all(links)).flatMap(([name, link]) => (link ? [[name, link] as const] : []));
-  return { photo, purchases, traces: Object.fromEntries(known) };
+  return { photo, purchases, returned, traces: Object.fromEntries(known) };
 }
 
 async function photoThrough(stack: Stack, options: DemoOptions, signal: AbortSignal): Promise<PhotoRun> {
@@ -81,14 +82,19 @@ async function photoThrough(stack: Stack, options: DemoOptions, signal: AbortSig
   return run;
 }
 
-/** One that is bought, one whose card is declined and, unless left out, one in which payments is killed. */
+/**
+ * One that is bought, and goes back; one whose card is declined and, unless left out, one in which payments is
+ * killed.
+ */
 async function outfitsBought(
   stack: Stack,
   { json, kill }: DemoOptions,
   { analysis }: PhotoRun,
   signal: AbortSignal,
-): Promise<PurchaseRun[]> {
+): Promise<Pick<DemoRun, 'purchases' | 'returned'>> {
   const runs: PurchaseRun[] = [];
+  let returned: ReturnRun | undefined;
+  const shopping = new Purchases(stack, analysis.result, signal);
   const shop: Part = {
     title: 'inventory, payments, delivery, checkout',
     run: (show) => stack.startShop((name, words) => show(`${pc.bold(name.padEnd(15))} ${words}`)),
@@ -96,22 +102,32 @@ async function outfitsBought(
   const part = (title: string, name: PurchaseRun['name']): Part => ({
     title,
     run: async (show) => {
-      const purchases = new Purchases(stack, analysis.result, signal);
-      const run = await purchases[name]((step) => show(purchaseLine(step)));
+      const run = await shopping[name]((step) => show(purchaseLine(step)));
       runs.push(run);
       return purchaseWords(run);
     },
   });
+  const back: Part = {
+    title: 'the same outfit, sent back',
+    run: async (show) => {
+      const [bought] = runs;
+      if (!bought) throw new Error('nothing was bought');
+      returned = await shopping.returned(bought, (step) => show(purchaseLine(step)));
+      return returnWords(returned);
+    },
+  };
   await showParts(
     [
       shop,
       part('an outfit that goes with it', 'bought'),
+      back,
       part('an outfit whose card is declined', 'declined'),
       ...(kill ? [part('an outfit while payments is killed', 'killed')] : []),
     ],
     json,
   );
-  return runs;
+  if (!returned) throw new Error('nothing was sent back');
+  return { purchases: runs, returned };
 }
 
 /**

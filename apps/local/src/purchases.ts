@@ -1,4 +1,5 @@
 import { TerminalError } from '@aura/platform';
+import { giveBack, type ReturnRun } from './giving-back.js';
 import type { Analysis } from './photo-run.js';
 import type { Purchase, PurchaseStep } from './purchase-steps.js';
 import { Shop, type Item, type WatchedPurchase } from './shop.js';
@@ -66,6 +67,11 @@ export class Purchases {
   async bought(show: Show): Promise<PurchaseRun> {
     const begun = await this.#begin('tok-ok', show);
     return this.#end('bought', begun, await begun.watched.until('settled', isSettled));
+  }
+
+  /** What was bought goes back: a saga of delivery's, with the money as its pivot. */
+  returned(bought: PurchaseRun, show: Show): Promise<ReturnRun> {
+    return giveBack(bought, this.stack, this.#shop, show);
   }
 
   /** One whose card is declined: nothing of it stays. */

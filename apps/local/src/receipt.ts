@@ -1,11 +1,12 @@
 import { givenJaeger } from '@aura/tools/jaeger';
 import Table from 'cli-table3';
 import pc from 'picocolors';
+import type { ReturnRun } from './giving-back.js';
 import { money, slotText, type PurchaseStep } from './purchase-steps.js';
 import type { PurchaseRun } from './purchases.js';
 import { milliseconds } from './words.js';
 
-const DONE = new Set(['prepared', 'committed', 'bought', 'settled']);
+const DONE = new Set(['prepared', 'committed', 'bought', 'returned', 'settled']);
 
 export function purchaseLine(step: PurchaseStep | string): string {
   if (typeof step === 'string') return pc.yellow(step);
@@ -23,6 +24,13 @@ export function purchaseWords({ ok, purchase, again, totalMs }: PurchaseRun): st
     state === 'bought' ? `bought for ${money(totalCents, currency)}` : `${state}, nothing stays held`;
   const same = again.id === id ? 'the same purchase' : `another purchase, ${again.id}`;
   return `${what}; the same request again: ${again.status}, ${same} ${pc.dim(`(${milliseconds(totalMs)})`)}`;
+}
+
+/** How a return went, in one line. */
+export function returnWords({ ok, id, state, why, refundCents, currency, totalMs }: ReturnRun): string {
+  if (!ok)
+    return pc.red(`return ${id} did not end as it should: it is ${state}${why ? `, ${why.reason}` : ''}`);
+  return `all back in stock, ${money(refundCents, currency)} paid back ${pc.dim(`(${milliseconds(totalMs)})`)}`;
 }
 
 /** What a buyer gets: every line, the sum, the slot, and what became of the money. */

@@ -3,6 +3,7 @@ import Table from 'cli-table3';
 import { Listr } from 'listr2';
 import pc from 'picocolors';
 import type { DemoOptions } from './options.js';
+import type { ReturnRun } from './giving-back.js';
 import type { PhotoRun, Step } from './photo-run.js';
 import type { PurchaseRun } from './purchases.js';
 import { receiptText } from './receipt.js';
@@ -13,13 +14,15 @@ import { milliseconds } from './words.js';
 export interface DemoRun {
   readonly photo: PhotoRun;
   readonly purchases: readonly PurchaseRun[];
+  /** Of the one that was bought. */
+  readonly returned: ReturnRun;
   /** Where the traces of the purchases are, by name; empty without a Jaeger. */
   readonly traces: Readonly<Record<string, string>>;
 }
 
 /** Whether all of it is as it should be. */
-export function isOk({ photo, purchases }: DemoRun): boolean {
-  return photo.analysis.state === 'done' && purchases.every(({ ok }) => ok);
+export function isOk({ photo, purchases, returned }: DemoRun): boolean {
+  return photo.analysis.state === 'done' && [...purchases, returned].every(({ ok }) => ok);
 }
 
 /** One part of the demo, with the words that a person sees while it is under way. */
@@ -71,6 +74,7 @@ export function closingText(stack: Stack, options: DemoOptions, run: DemoRun, st
     '',
     `the answer  ${gatewayUrl}/analyses/${run.photo.analysis.id}`,
     ...run.purchases.map(({ name, purchase }) => `${name.padEnd(11)} ${gatewayUrl}/purchases/${purchase.id}`),
+    `returned    ${gatewayUrl}/returns/${run.returned.id}`,
     ...Object.entries(run.traces).map(([name, link]) => `trace       ${link}  ${pc.dim(`(${name})`)}`),
     `the API     ${gatewayUrl}/docs  ${pc.dim('(try POST /photos there)')}`,
     `health      ${gatewayUrl}/health/ready`,
@@ -100,6 +104,7 @@ export function summary(stack: Stack, options: DemoOptions, run: DemoRun): objec
       ...purchase,
       trace: run.traces[how.name],
     })),
+    returned: run.returned,
     services: stack.urls(),
   };
 }

@@ -32,6 +32,12 @@ interface Asked {
   readonly detail?: string;
 }
 
+/** The answer to a return: the return, or a problem that names it where it was begun. */
+interface Returned {
+  readonly id?: string;
+  readonly detail?: string;
+}
+
 interface Watch {
   readonly id: string;
   readonly traceId: string | undefined;
@@ -111,6 +117,19 @@ export class Shop {
     if (id === undefined) throw new TerminalError(`the purchase was not begun: ${body.detail}`);
     const look = async () => (await this.#ask<Purchase>('GET', `/purchases/${id}`)).body;
     return new WatchedPurchase({ id, traceId, askedAt, again, look, onStep, signal: this.signal });
+  }
+
+  /** Asks for a return; its answer names it, or is a problem that does. */
+  async giveBack(asked: { purchaseId: string; items: readonly Item[] }, key: string): Promise<Returned> {
+    const { body } = await this.#send<Returned & { return?: string }>('POST', '/returns', asked, {
+      'Idempotency-Key': key,
+    });
+    const id = body.id ?? body.return;
+    return { ...body, ...(id === undefined ? {} : { id }) };
+  }
+
+  async look<T>(path: string): Promise<T> {
+    return (await this.#ask<T>('GET', path)).body;
   }
 
   /** The same request, as often as it is called. */

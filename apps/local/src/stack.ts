@@ -150,6 +150,7 @@ export class Stack {
         // Longer than a killed service's session: what it left behind is free again after that.
         AURA_PURCHASE_PREPARE_MS: '60000',
       };
+    if (name === 'delivery') return { AURA_RETURN_WAIT_MS: '0' }; // as above
     if (name !== 'gateway') return {};
     const addresses: Record<string, string> = {};
     for (const owner of SHOP_SERVICES)
