@@ -46,9 +46,9 @@ async function startDbos(folder, { adminUrl }, stops) {
 }
 
 async function startRestate(folder, servers, stops) {
-  const { stop, ingressUrl, adminUrl } = await startRestateServer(folder);
+  const { stop, pid: serverPid, ingressUrl, adminUrl } = await startRestateServer(folder);
   stops.push(stop);
-  const settings = { name: 'restate', folder, ingressUrl, adminUrl };
+  const settings = { name: 'restate', folder, ingressUrl, adminUrl, serverPid };
   // Its SDK writes a line per call otherwise; ours write none here either.
   return started(settings, stops, { env: { ...process.env, RESTATE_LOGGING: 'ERROR' } });
 }

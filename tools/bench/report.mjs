@@ -12,8 +12,10 @@ const range = (row, field) =>
 const heap = ({ heapMiBFirst: first, heapMiBLast: last }) =>
   first === undefined ? '' : `${cell(first)} -> ${cell(last)}`;
 
-const costs = (row) =>
-  row.costPercent === undefined ? '' : [cell(row.costPercent), range(row, 'costPercent')].join(' ').trim();
+const withSpread = (row, field) => {
+  const spread = range(row, field);
+  return `${cell(row[field])}${spread && ` (${spread})`}`;
+};
 
 /** `stock 98, …` of an object of figures by name. */
 const each = (values = {}) =>
@@ -25,9 +27,10 @@ const each = (values = {}) =>
 const FURTHER = [
   ['heap MiB', heap],
   ['x DBOS', (row) => cell(row.timesDbos)],
-  ['cost %', costs],
+  ['cost %', (row) => withSpread(row, 'costPercent')],
   ['spans per saga', (row) => cell(row.spansPerSaga)],
   ['CPU ms per saga', (row) => cell(row.cpuMsPerSaga)],
+  ['more CPU %', (row) => withSpread(row, 'cpuPercent')],
   ['RSS MiB', (row) => each(row.rssMiB)],
   ['reachable MiB', (row) => each(row.heapMiB)],
   ['tables MiB', (row) => cell(row.tablesMiB)],

@@ -3,7 +3,7 @@ import { Client } from 'pg';
 import { rowOf } from './figures.mjs';
 import { mib } from './ground.mjs';
 import { openHistory } from './saga-history.mjs';
-import { ended, startSystem } from './saga-system.mjs';
+import { drive, startSystem } from './saga-system.mjs';
 
 const POINTS = [1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000];
 /** The last sagas before a point are measured, so many at most. */
@@ -40,19 +40,6 @@ export async function benchCurve({ servers, quick, say, concurrency, to, driven 
     await history?.close();
     await system.stop();
   }
-}
-
-/** Until the last of them has ended: what follows the decision is part of what it costs. */
-async function drive({ shop, services }, how) {
-  const before = await cpuMs(services);
-  const run = await shop.ask('load', { ...how, fail: 0 });
-  await ended(shop);
-  return { run, cpuMs: (await cpuMs(services)) - before };
-}
-
-async function cpuMs(services) {
-  const all = await Promise.all(services.map(({ service }) => service.ask('cpu')));
-  return sum(all.map(({ user, system }) => (user + system) / 1_000));
 }
 
 async function rowAt({ point, written, concurrency, stretch }, services, urls) {

@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { givenJaeger } from '../infra/jaeger.mjs';
 import { CLONE } from '../start/bootstrap.mjs';
 import { median, rowOf } from './figures.mjs';
-import { ended, startSystem } from './saga-system.mjs';
+import { drive, startSystem } from './saga-system.mjs';
 import { startService } from './service-process.mjs';
 
 const SECONDS = { full: 10, quick: 2 };
@@ -40,11 +40,9 @@ export async function benchSampling({ servers, runs, quick, say, concurrency, ra
 
 /** A load, and all that follows from it: ends, and spans on their way, belong to nobody else's turn. */
 async function turn(system, how) {
-  const run = await system.shop.ask('load', { ...how, fail: 0 });
-  await ended(system.shop);
-  for (const { service } of system.services) await service.ask('flush');
+  const { run, cpuMs } = await drive(system, how);
   system.sagas += run.stepsMs.length;
-  return run;
+  return { ...run, cpuMsPerSaga: cpuMs / run.stepsMs.length };
 }
 
 /** Off: no SDK is loaded at all. Otherwise as the applications load it. */
@@ -83,20 +81,24 @@ function rowsOf(systems, concurrency, counts) {
   const [base] = systems;
   return systems.map(({ ratio, runs, sagas }) => {
     const what = ratio === 'off' ? 'tracing off' : `tracing ${Number(ratio) * 100} %`;
-    const spans = counts ? { spansPerSaga: round((counts[ratio] ?? 0) / sagas) } : {};
-    const costs = ratio === base.ratio ? {} : costOf(runs, base.runs);
-    return rowOf({ system: 'aura', case: what, concurrency }, runs, { ...spans, ...costs });
+    return rowOf({ system: 'aura', case: what, concurrency }, runs, {
+      cpuMsPerSaga: round(median(runs.map((run) => run.cpuMsPerSaga))),
+      ...(counts ? { spansPerSaga: round((counts[ratio] ?? 0) / sagas) } : {}),
+      ...(ratio === base.ratio ? {} : costOf(runs, base.runs)),
+    });
   });
 }
 
-/** How much less per second than the base in the same round, in percent: the median and the spread. */
+/** How much less per second, and how much more CPU, than the base in the same round, in percent. */
 function costOf(runs, baseRuns) {
-  const costs = runs.map(({ perSecond }, n) => 100 * (1 - perSecond / baseRuns[n].perSecond));
-  return {
-    costPercent: round(median(costs)),
-    costPercentMin: round(Math.min(...costs)),
-    costPercentMax: round(Math.max(...costs)),
-  };
+  const less = runs.map(({ perSecond }, n) => 100 * (1 - perSecond / baseRuns[n].perSecond));
+  const more = runs.map((run, n) => 100 * (run.cpuMsPerSaga / baseRuns[n].cpuMsPerSaga - 1));
+  return { ...spreadOf('costPercent', less), ...spreadOf('cpuPercent', more) };
 }
 
+const spreadOf = (field, values) => ({
+  [field]: round(median(values)),
+  [`${field}Min`]: round(Math.min(...values)),
+  [`${field}Max`]: round(Math.max(...values)),
+});
 const round = (value) => Number(value.toPrecision(3));

@@ -66,3 +66,17 @@ export async function ended(shop) {
     () => open,
   );
 }
+
+/** A load until the last of its sagas has ended: what follows a decision is part of what it costs. */
+export async function drive({ shop, services }, how) {
+  const before = await cpuMs(services);
+  const run = await shop.ask('load', { ...how, fail: 0 });
+  await ended(shop);
+  for (const { service } of services) await service.ask('flush');
+  return { run, cpuMs: (await cpuMs(services)) - before };
+}
+
+async function cpuMs(services) {
+  const all = await Promise.all(services.map(({ service }) => service.ask('cpu')));
+  return all.reduce((sum, { user, system }) => sum + (user + system) / 1_000, 0);
+}

@@ -41,7 +41,7 @@ export async function startRestateServer(folder) {
     async () => end.words !== undefined || (await answers()),
     () => 0,
   );
-  if (up && end.words === undefined) return { ...urls, stop };
+  if (up && end.words === undefined) return { ...urls, pid: child.pid, stop };
   const why = end.words ?? 'it did not answer for a minute';
   await stop();
   throw new Problem(`Restate's server does not come up: ${why}: ${said.trim()}`);

@@ -5,7 +5,7 @@ import { jsonClient } from '../json-client.mjs';
 import { closedLoad } from '../load.mjs';
 import { importFrom } from './installed.mjs';
 
-const { folder, ingressUrl, adminUrl } = JSON.parse(process.argv[2]);
+const { folder, ingressUrl, adminUrl, serverPid } = JSON.parse(process.argv[2]);
 const restate = await importFrom(folder, '@restatedev/restate-sdk');
 
 const order = restate.service({
@@ -31,10 +31,9 @@ async function buy(n) {
   return status === 200 && body === n;
 }
 
+// The server must not outlive a bench that was killed.
+process.on('exit', () => process.kill(serverPid, 'SIGTERM'));
 answerTo({
   load: (how) => closedLoad(buy, how),
-  stop() {
-    ingress.close();
-    setImmediate(() => process.exit()); // its server has no way to be closed
-  },
+  stop: () => ingress.close(),
 });
