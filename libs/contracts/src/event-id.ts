@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash as digest } from 'node:crypto';
 import { InvariantError } from '@aura/platform';
 
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -33,9 +33,8 @@ export interface Derivation {
 export function derivedId({ causeId, group, ordinal }: Derivation): string {
   timeOf(causeId);
   // A length in front of the group: no two derivations hash the same bytes.
-  const hash = createHash('sha256')
-    .update(`aura-derived-id:1:${causeId}:${Buffer.byteLength(group)}:${group}:${ordinal}`)
-    .digest();
+  const source = `aura-derived-id:1:${causeId}:${Buffer.byteLength(group)}:${group}:${ordinal}`;
+  const hash = digest('sha256', source, 'buffer');
   hash[6] = 0x70 | ((hash[6] as number) & 0x0f);
   hash[8] = 0x80 | ((hash[8] as number) & 0x3f);
   const hex = hash.toString('hex', 6, 16);

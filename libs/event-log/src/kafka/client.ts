@@ -1,6 +1,7 @@
 import type { Logger } from '@aura/platform';
 import { Kafka, logLevel, type KafkaConfig, type LogEntry } from 'kafkajs';
 import { fixKafkaJsIdleLoop } from './idle-loop.js';
+import { readRecordsAtOnce } from './record-decoding.js';
 import { writeRecordsAtOnce } from './record-encoding.js';
 import type { Sockets } from './sockets.js';
 
@@ -44,6 +45,7 @@ export const RETRY = { retries: 3, initialRetryTime: 100, maxRetryTime: 1_000, f
 export function kafkaClient(options: KafkaLogOptions, sockets: Sockets): Kafka {
   fixKafkaJsIdleLoop();
   writeRecordsAtOnce();
+  readRecordsAtOnce();
   return new Kafka({
     ...options.connection,
     socketFactory: sockets.factory(options.connection?.socketFactory),
