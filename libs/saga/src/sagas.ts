@@ -213,11 +213,19 @@ export class Sagas {
     return this.#parts.views.find(id);
   }
 
-  /** The saga once it is decided, or as it is after `withinMs`; the caller's transaction is over by then. */
-  async outcome(id: string, { withinMs }: { readonly withinMs: number }): Promise<SagaView | undefined> {
+  /**
+   * The saga once it is decided, or as it is after `withinMs`; the caller's transaction is over by then. One
+   * that this caller has just started need not be looked for first.
+   */
+  async outcome(
+    saga: string | StartedSaga,
+    { withinMs }: { readonly withinMs: number },
+  ): Promise<SagaView | undefined> {
+    const id = typeof saga === 'string' ? saga : saga.id;
     const waiting = this.#parts.waiting.for(id, withinMs); // before the look: nothing is missed in between
     try {
       const told = waiting.decided.then((decided) => decided ?? this.find(id));
+      if (typeof saga !== 'string' && saga.isNew) return await told;
       const now = await Promise.race([this.find(id), told]);
       return now?.decidedAt === null ? await told : now;
     } finally {

@@ -243,7 +243,7 @@ it('H16: a void never overtakes its authorisation, however late that arrives', a
 
 const pivot = { branch: 'money', type: Ship };
 
-it('B6: a pivot that asks outside and is told not to run answers with its vote, once that is known', async () => {
+it('B6: a pivot that is told not to run while it asks outside answers with its vote, once known', async () => {
   const saga = new SagaOf();
   await service.deliver(saga.asked({ ...pivot, input: five.input }));
   await attempt({ fault: 'lost-answer' });
@@ -265,7 +265,7 @@ it('a pivot that is declined outside refuses', async () => {
   expect(await said()).toEqual(['BranchRefused declined', 'BranchCancelled false']);
 });
 
-it('B6: a pivot that was done outside is not given back when it can’t be written down: it waits', async () => {
+it('B6: a pivot done outside is not given back when it can’t be written down: it waits', async () => {
   const saga = new SagaOf();
   await service.deliver(saga.asked({ ...pivot, input: five.input }));
   till.vote = refused('blocked', 'the account is blocked');

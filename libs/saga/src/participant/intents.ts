@@ -1,6 +1,6 @@
 /**
- * Branches that ask outside: the tasks that talk to somebody there. A task's lease says who may; at most one task
- * of a branch is there at any time, and none talks within a transaction.
+ * Branches that ask outside: the tasks that talk to somebody there. A task's lease says who may; at most one
+ * task of a branch is there at any time, and none talks within a transaction.
  *
  * CALLING -> (call, look-up) -> PREPARED, or REFUSED, or RELEASING where the service itself refuses;
  * A pivot only PREPARED or REFUSED: there is no way back;
