@@ -35,7 +35,9 @@ export class FashionHouse {
     const house = new FashionHouse(options);
     try {
       for (const name of [...NAMES, 'log'] as const) house.#databases.set(name, await testDatabase(name));
-      for (const name of NAMES) await house.start(name);
+      // checkout is told where inventory is.
+      await Promise.all(NAMES.filter((name) => name !== 'checkout').map((name) => house.start(name)));
+      await house.start('checkout');
     } catch (error) {
       await house.close();
       throw error;

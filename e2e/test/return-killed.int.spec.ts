@@ -1,6 +1,6 @@
 /**
- * `kill -9` of each service in the middle of its part in a return, between its first statement and its COMMIT:
- * a lock of the table that it writes to holds it there. Then it is started again.
+ * `kill -9` of each service in the middle of its part in a return, between its first statement and its
+ * COMMIT: a lock of the table that it writes to holds it there. Then it is started again.
  */
 import { settled } from '@aura/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

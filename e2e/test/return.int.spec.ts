@@ -99,7 +99,7 @@ describe('a return', () => {
     expect(brokenLaws(await visit.books(one))).toEqual([]);
   });
 
-  it('whose refund the card’s bank declines leaves all as it was: the pieces are out of stock again', async () => {
+  it('whose refund the card’s bank declines leaves all as it was: the pieces are sold again', async () => {
     const piece = await visit.piece();
     const purchase = await visit.bought([piece], 'tok-refund-declined');
     const before = await visit.books(piece);
@@ -161,7 +161,7 @@ describe('a return', () => {
         type: 'urn:aura:problem:return-refused',
         branch: 'pick-up',
         code: 'not-in-parcel',
-        detail: `Purchase ${purchase} can't be returned: nothing of SKU-7 in size M was sold in this purchase.`,
+        detail: expect.stringContaining('nothing of SKU-7 in size M was sold in this purchase') as string,
       },
     });
     expect(await visit.giveBack(randomUUID(), [strange])).toMatchObject({ status: 404 });
@@ -196,7 +196,7 @@ describe('two coordinators, neither of which needs the other', () => {
     expect(await noticesOf(purchase)).toMatchObject([{ id: body['id'] }]);
   });
 
-  it('without delivery checkout decides what does not need its yes, and the rest when it is back', async () => {
+  it('without delivery checkout decides what needs no yes of it, and the rest when it is back', async () => {
     const piece = await visit.piece();
     await house.stop('delivery');
     const declined = await visit.buy([piece], 'tok-declined');

@@ -19,7 +19,8 @@ export const PICK_UP = 'pick-up';
  * Pieces go back into stock, which can be undone; then the money goes back, which can't: the card's bank
  * decides the return. Whatever it says, the buyer is told of a return that went through, once.
  *
- * Picking it up is delivery's own part, so it is no branch: rows of the transactions that start and decide it.
+ * Picking it up is delivery's own part, so it is no branch: rows of the transactions that start and decide
+ * it.
  */
 export function returnOutfit(prepareMs: number): Saga<OutfitReturn> {
   return saga<OutfitReturn>('return-outfit', 1)

@@ -8,7 +8,7 @@ import { EntityManager } from 'typeorm';
 import { allocate, type FreeSlot } from './domain/allocation.js';
 import { noSlot, type Refusal } from './domain/refusals.js';
 import { returnPrice, type ReturnedLine } from './domain/return-price.js';
-import { returnView, type ReturnView } from './domain/return-view.js';
+import { returnView, type PickUpRow, type ReturnView } from './domain/return-view.js';
 import { ParcelReturn } from './entities/parcel-return.entity.js';
 import { SlotBooking } from './entities/slot-booking.entity.js';
 import { Slot } from './entities/slot.entity.js';
@@ -59,7 +59,7 @@ export class Returns {
     if (!row || !saga)
       throw new ProblemException({ status: 404, kind: 'return', detail: `There is no return ${id}.` });
     const slot = booking && (await this.entities.findOneBy(Slot, { id: booking.slotId }));
-    return returnView(row, saga, booking && slot ? { ...slot, ...booking } : undefined);
+    return returnView(row, saga, booking && slot ? pickUpOf(booking, slot) : undefined);
   }
 
   async #earlier(key: string, requestHash: string): Promise<string | undefined> {
@@ -104,6 +104,10 @@ export class Returns {
   }
 }
 
+function pickUpOf({ state, slotId }: SlotBooking, { startsAt, endsAt }: Slot): PickUpRow {
+  return { state, slotId, startsAt, endsAt };
+}
+
 function delivered(purchaseId: string, parcel: Parcel | undefined): Parcel {
   if (!parcel)
     throw new ProblemException({
@@ -115,7 +119,7 @@ function delivered(purchaseId: string, parcel: Parcel | undefined): Parcel {
   throw new ProblemException({
     status: 409,
     kind: 'not-delivered',
-    detail: `Purchase ${purchaseId} is not on its way to anybody (its slot is ${parcel.state.toLowerCase()}).`,
+    detail: `Purchase ${purchaseId} is on its way to nobody (its slot is ${parcel.state.toLowerCase()}).`,
   });
 }
 

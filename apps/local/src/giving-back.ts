@@ -90,7 +90,13 @@ export async function giveBack(
   };
   return {
     ok: state === 'returned' && isBack(own),
-    ...{ id, state, settled, why, refundCents, currency, steps },
+    id,
+    state,
+    settled,
+    why,
+    refundCents,
+    currency,
+    steps,
     totalMs: Math.round(performance.now() - askedAt),
     books: own,
   };
@@ -100,6 +106,8 @@ function isBack({ stock, payment, pickUp, notices }: ReturnRun['books']): boolea
   const inStock = stock.every(({ before, after }) => after === before);
   return inStock && payment === 'refunded' && pickUp === 'booked' && notices === 1;
 }
+
+const isVote = ({ state }: PurchaseStep): boolean => state === 'prepared' || state === 'refused';
 
 /** What has moved between two looks: votes, the decision, what came of it, the end. */
 function returnSteps(before: Return | undefined, now: Return, ms: number): PurchaseStep[] {
@@ -116,7 +124,6 @@ function returnSteps(before: Return | undefined, now: Return, ms: number): Purch
     const words = refusal?.reason ?? WORDS[state]?.[name]?.(now);
     return isNews && words !== undefined ? [{ what: name, service, state, words, ms }] : [];
   });
-  const isVote = ({ state }: PurchaseStep): boolean => state === 'prepared' || state === 'refused';
   return [
     ...branches.filter(isVote),
     ...(decided

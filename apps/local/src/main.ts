@@ -83,8 +83,8 @@ async function photoThrough(stack: Stack, options: DemoOptions, signal: AbortSig
 }
 
 /**
- * One that is bought, and goes back; one whose card is declined and, unless left out, one in which payments is
- * killed.
+ * One that is bought, and goes back; one whose card is declined and, unless left out, one in which payments
+ * is killed.
  */
 async function outfitsBought(
   stack: Stack,

@@ -30,7 +30,8 @@ export function purchaseWords({ ok, purchase, again, totalMs }: PurchaseRun): st
 export function returnWords({ ok, id, state, why, refundCents, currency, totalMs }: ReturnRun): string {
   if (!ok)
     return pc.red(`return ${id} did not end as it should: it is ${state}${why ? `, ${why.reason}` : ''}`);
-  return `all back in stock, ${money(refundCents, currency)} paid back ${pc.dim(`(${milliseconds(totalMs)})`)}`;
+  const paid = `${money(refundCents, currency)} paid back`;
+  return `all back in stock, ${paid} ${pc.dim(`(${milliseconds(totalMs)})`)}`;
 }
 
 /** What a buyer gets: every line, the sum, the slot, and what became of the money. */

@@ -89,6 +89,24 @@ describe('the ledger', () => {
     expect(Object.values(await payments.balances()).reduce((sum, cents) => sum + cents, 0)).toBe(0);
   });
 
+  it('L4: an entry of a kind moves money between the accounts of that kind only', async () => {
+    const accounts = ['cards', 'held', 'due', 'receivable'];
+    const pairs = accounts.flatMap((debit) => accounts.map((credit) => ({ debit, credit })));
+    const accepted: string[] = [];
+    for (const kind of KINDS)
+      for (const { debit, credit } of pairs) {
+        const sagaId = randomUUID();
+        if (credit !== 'cards') await posts(payments.db, sagaId, 'authorised', 500);
+        if (credit === 'due' || credit === 'receivable') await posts(payments.db, sagaId, 'captured', 500);
+        if (credit === 'receivable') await posts(payments.db, sagaId, 'collected', 500);
+        const posted = payments.db.query(INSERT, [sagaId, kind, debit, credit, 500, 'EUR']);
+        if (await posted.catch(() => false)) accepted.push(`${kind}: ${credit} -> ${debit}`);
+      }
+    expect(accepted).toEqual(
+      KINDS.map((kind) => `${kind}: ${ENTRIES[kind].credit} -> ${ENTRIES[kind].debit}`),
+    );
+  });
+
   it('L3: of a capture and a cancel at the same moment one is posted', async () => {
     const [one, other] = [await payments.connect(), await payments.connect()];
     for (let n = 0; n < 20; n++) {

@@ -66,11 +66,11 @@ async function refund(ask: Ask<Refund>, call = outside()): Promise<string> {
 /** What is not at the holders' is held or taken at the provider, and has not gone back. */
 async function expectAgreement(): Promise<void> {
   const {
-    captured_cents: taken = 0,
+    captured_cents: captured = 0,
     refunded_cents: back = 0,
     open_cents: open = 0,
   } = await payments.books();
-  expect((await payments.balances())['cards']).toBe(0 - (taken + open - back));
+  expect((await payments.balances())['cards']).toBe(0 - (captured + open - back));
 }
 
 describe('a refund', () => {
@@ -93,7 +93,7 @@ describe('a refund', () => {
     await expectAgreement();
   });
 
-  it('is refused where nothing was paid, and where the money has not arrived; nobody is asked then', async () => {
+  it('is refused where nothing was paid, or the money has not arrived; nobody is asked then', async () => {
     const held = await paid('tok-ok', false);
     const faults = (await payments.books())['faults'];
     expect(await refund(refundOf(randomUUID()))).toBe('unknown-purchase');
@@ -238,14 +238,14 @@ describe('the ledger of refunds', () => {
     const held = await paid('tok-ok', false);
     expect(await counts(held, 1, 0, 100, 4_990)).toBe(false);
     const made = { sagaId: randomUUID(), branch: 'refund', coordinator: 'delivery', purchaseId: held };
-    const refund: NewRefund = {
+    const unfounded: NewRefund = {
       ...made,
       amountCents: 1n,
       authorisation: 'a',
       reference: 'r',
       providerRefund: 'p',
     };
-    await expect(payments.run((work) => refunded(work, refund))).rejects.toThrow(
+    await expect(payments.run((work) => refunded(work, unfounded))).rejects.toThrow(
       'no money that could go back',
     );
   });

@@ -77,8 +77,11 @@ const refundOf = (authorisation: string, reference: string, cents = 1_000n): Ref
   amountCents: cents,
   notAfter: new Date(now.getTime() + 5_000),
 });
-const refund = (request: RefundRequest): Promise<RefundOutcome | 'silence'> =>
-  soon((signal) => provider.refund(request, { idempotencyKey: request.reference, signal }));
+const refund = (asked: RefundRequest): Promise<RefundOutcome | 'silence'> =>
+  soon((signal) => provider.refund(asked, { idempotencyKey: asked.reference, signal }));
+
+const said = (outcome: RefundOutcome | 'silence' | undefined): string | undefined =>
+  typeof outcome === 'object' ? (outcome.refunded ? 'refunded' : outcome.code) : outcome;
 
 const word = (outcome: Authorisation | 'silence' | undefined): string | undefined =>
   typeof outcome === 'object' ? (outcome.held ? 'held' : 'declined') : outcome;
@@ -172,8 +175,6 @@ describe('the simulated provider', () => {
   ])('a refund to %s: the caller hears %s, a look-up says %s, one more try tells', async (token, ...is) => {
     const { id } = await captured(token);
     const asked = refundOf(id, randomUUID(), 400n);
-    const said = (outcome: RefundOutcome | 'silence' | undefined): string | undefined =>
-      typeof outcome === 'object' ? (outcome.refunded ? 'refunded' : outcome.code) : outcome;
     const heard = await refund(asked);
     const known = await provider.lookUpRefund(asked.reference, new AbortController().signal);
     expect([said(heard), said(known)]).toEqual(is);

@@ -243,7 +243,7 @@ it('H16: a void never overtakes its authorisation, however late that arrives', a
 
 const pivot = { branch: 'money', type: Ship };
 
-it('B6: a pivot that is told not to run while it asks outside answers with its vote, once known', async () => {
+it('B6: a pivot that is told not to run while it calls answers with its vote, once known', async () => {
   const saga = new SagaOf();
   await service.deliver(saga.asked({ ...pivot, input: five.input }));
   await attempt({ fault: 'lost-answer' });

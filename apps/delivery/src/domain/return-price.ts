@@ -1,6 +1,7 @@
 /**
  * What a return is worth: what was paid for its pieces, as the parcel's contents say. Pure. Whether they may
- * come back is said by others: inventory knows what was sold and returned, payments what is left of the money.
+ * come back is for others to say: inventory knows what was sold and returned, payments what is left of the
+ * money.
  */
 import type { Refusal } from './refusals.js';
 

@@ -2,8 +2,8 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
  * What is in a parcel, and returns. Locks: `slot_booking` for a moment, exclusively (a column with a constant
- * default, and a look at its rows for the CHECK); the rest is new. The pick-up of a return is a booking of its
- * own, under the return's id.
+ * default, and a look at its rows for the CHECK); the rest is new. The pick-up of a return is a booking of
+ * its own, under the return's id.
  */
 export class Returns1764331200000 implements MigrationInterface {
   readonly name = 'Returns1764331200000';

@@ -5,7 +5,7 @@ import { judgeReturns, returnedTotals, type SoldByPurchase } from './returning.j
 const line = (sku: string, quantity = 1): Line => ({ sku, size: 'M', quantity });
 const one = (...items: Line[]) => ({ purchaseId: 'p', items });
 const sold = (...pieces: [sku: string, sold: number, returned: number][]): SoldByPurchase =>
-  new Map([['p', new Map(pieces.map(([sku, sold, returned]) => [`${sku} M`, { sold, returned }]))]]);
+  new Map([['p', new Map(pieces.map(([sku, of, returned]) => [`${sku} M`, { sold: of, returned }]))]]);
 const said = (items: Line[], what: SoldByPurchase): string | undefined => {
   const [refusal] = judgeReturns([one(...items)], what);
   return refusal && `${refusal.code}: ${refusal.reason}`;

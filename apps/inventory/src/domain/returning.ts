@@ -79,6 +79,6 @@ function lineRefusal({ sku, size, quantity }: Line, was: SoldPieces | undefined)
     return { code: 'already-returned', reason: `size ${size} of ${sku} has already been returned` };
   if (returned + quantity <= sold) return undefined;
   const back = returned > 0 ? `, and ${returned} came back before` : '';
-  const reason = `${sold} of ${sku} in size ${size} were sold in this purchase${back}: ${quantity} can't come back`;
-  return { code: 'too-many', reason };
+  const were = `${sold} of ${sku} in size ${size} were sold in this purchase`;
+  return { code: 'too-many', reason: `${were}${back}: ${quantity} can't come back` };
 }

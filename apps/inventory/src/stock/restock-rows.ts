@@ -40,7 +40,8 @@ const INSERT = statement(
   'restock_insert',
   `insert into restock (saga_id, branch, purchase_id, state, lines, restocked_at)
    select saga_id, branch, purchase_id, 'RESTOCKED', lines, $5
-     from unnest($1::uuid[], $2::text[], $3::uuid[], $4::jsonb[]) as new(saga_id, branch, purchase_id, lines)`,
+     from unnest($1::uuid[], $2::text[], $3::uuid[], $4::jsonb[])
+       as new(saga_id, branch, purchase_id, lines)`,
 );
 
 const END = statement(
