@@ -28,6 +28,8 @@ export class ServiceProcess {
   #exited: Promise<unknown> | undefined;
   #expected = false;
   kills = 0;
+  /** Whether it has said since its last start that it is up. */
+  isReady = false;
   /** How it ended where nobody had asked it to. A service survives whatever happens around it. */
   readonly deaths: string[] = [];
 
@@ -48,9 +50,11 @@ export class ServiceProcess {
     });
     closeSync(log);
     this.#expected = false;
+    this.isReady = false;
     this.#child = child;
     child.on('message', (message: FromService) => {
-      if (message.kind === 'committed') this.options.onCommitted?.(message.ids);
+      if (message.kind === 'ready') this.isReady = true;
+      else this.options.onCommitted?.(message.ids);
     });
     child.on('exit', (code, signal) => {
       if (!this.#expected) this.deaths.push(`${name} ended by itself: ${code ?? signal}`);

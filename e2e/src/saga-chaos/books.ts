@@ -152,6 +152,7 @@ export async function trials(urls: Urls): Promise<Record<string, number>> {
       'tailor',
       "effect join aura.branch using (saga_id) where what = 'HELD' and at > deadline",
     ),
+    'no after the deadline': await count('tailor', "aura.branch where code = 'late'"),
     'replicas of stock that held': await count(
       'stock',
       "(select distinct by from effect where what = 'HELD') as replicas",

@@ -1,9 +1,10 @@
 import type { Work } from '@aura/eventing';
 import { prepared, refused, type Ask, type Participant, type Vote } from '@aura/saga';
 import { pause } from '../service.js';
-import { TAILORED_MS, type OwnName, type Wanted } from './shop-saga.js';
+import type { OwnName, Wanted } from './shop-saga.js';
 
 const PRICE_CENTS = 1_999;
+const LATE_MS = 200;
 
 type Phase = (ask: Ask<Wanted>, work: Work) => Promise<unknown>;
 type PhaseName = 'prepare' | 'commit' | 'cancel';
@@ -64,12 +65,13 @@ async function lockAll(asks: readonly Ask<Wanted>[], work: Work): Promise<void> 
   await work.manager.query('select from item where sku = any($1) order by sku for no key update', [skus]);
 }
 
-/** Asked in time, but its yes often comes after the deadline. */
+/** Asked in time, but mostly says yes when the deadline has passed. */
 function slow(plain: Participant<Wanted>): Participant<Wanted> {
   return {
     ...plain,
     async prepareAll(asks, work) {
-      await pause((0.4 + Math.random()) * TAILORED_MS);
+      const soonest = Math.min(...asks.map(({ deadline }) => deadline.getTime()));
+      if (Math.random() < 0.75) await pause(Math.max(0, soonest + LATE_MS - Date.now()));
       const votes: Vote[] = [];
       for (const ask of asks) votes.push(await plain.prepare(ask, work.of(ask)));
       return votes;

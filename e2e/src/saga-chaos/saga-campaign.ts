@@ -74,6 +74,11 @@ export class SagaRun {
     }
   }
 
+  /** Resolves when every service has started. */
+  async up(): Promise<void> {
+    await settled('all are up', () => this.services.every(({ isReady }) => isReady), PATIENCE);
+  }
+
   /** Resolves when so many sagas have been started. */
   async begun(count: number): Promise<void> {
     const sql = 'select count(*)::int as count from purchase';
@@ -147,6 +152,7 @@ export async function sagaCampaign(options: SagaCampaignOptions): Promise<SagaVe
   const run = await SagaRun.open(log, { perSecond, seed: random.seed });
   let wentWell = false;
   try {
+    await run.up();
     await run.begun(20);
     const beganMs = performance.now();
     const kills = await run.storm(options);

@@ -22,6 +22,8 @@ import {
 
 /** The most that may be on their way to a COMMIT at once: past it the load waits. */
 const MOST_AT_ONCE = 32;
+/** The tailor takes his time: more would be late before they begin. */
+const TAILORED_EVERY_MS = 3_000;
 
 export interface SagaLoad {
   /** Starts per second, as long as the machine carries them. */
@@ -104,12 +106,16 @@ async function shopping(
   const random = seeded('shopping', seed, () => undefined);
   const open = new Set<Promise<void>>();
   let lastMs = performance.now();
+  let tailoredMs = lastMs;
   for (let due = 0; !signal.aborted; await pause(10)) {
     const nowMs = performance.now();
     due = Math.min(MOST_AT_ONCE, due + ((nowMs - lastMs) * perSecond) / 1_000);
     lastMs = nowMs;
     for (; due >= 1 && open.size < MOST_AT_ONCE; due--) {
-      const one: Promise<void> = shopOnce(service, sagas, random)
+      const isTailored = nowMs - tailoredMs > TAILORED_EVERY_MS;
+      if (isTailored) tailoredMs = nowMs;
+      const definition = isTailored ? TAILORED_PURCHASE : definitionFor(random.int(20));
+      const one: Promise<void> = shopOnce(service, sagas, definition, random)
         .catch((error: unknown) => logger.warn({ err: error }, 'a purchase was not started'))
         .finally(() => open.delete(one));
       open.add(one);
@@ -119,8 +125,12 @@ async function shopping(
 }
 
 /** Of 20: 1 is cancelled, 1 started twice at once with the same key, 1 in a transaction of the shop's own. */
-async function shopOnce(service: Service, sagas: Sagas, random: Seeded): Promise<void> {
-  const definition = definitionFor(random.int(20));
+async function shopOnce(
+  service: Service,
+  sagas: Sagas,
+  definition: Saga<Order>,
+  random: Seeded,
+): Promise<void> {
   const order = {
     sku: skuFor(random),
     reference: randomUUID(),
@@ -135,11 +145,10 @@ async function shopOnce(service: Service, sagas: Sagas, random: Seeded): Promise
   await id;
 }
 
-/** Of 20: 1 without patience, 1 for the tailor, 5 paid by card. */
+/** Of 20: 1 without patience, 5 paid by card. */
 function definitionFor(draw: number): Saga<Order> {
   if (draw === 0) return HASTY_PURCHASE;
-  if (draw === 1) return TAILORED_PURCHASE;
-  return draw < 7 ? CARD_PURCHASE : PURCHASE;
+  return draw < 6 ? CARD_PURCHASE : PURCHASE;
 }
 
 /** Of 20: 1 that is sold out, 2 of which there are few. */

@@ -36,8 +36,8 @@ export const HOLDS: Readonly<Record<OwnName, BranchType<Wanted>>> = {
 const PRICE_CENTS = 1_999;
 /** Longer than a killed service needs to come back, so that kills do not abort everything. */
 const PATIENT_MS = 45_000;
-/** What the tailor has for a purchase: sometimes too little. */
-export const TAILORED_MS = 700;
+/** What the tailor has for a purchase. */
+const TAILORED_MS = 4_000;
 
 const goods = (type: string): Saga<Order> =>
   saga<Order>(type, 1)
