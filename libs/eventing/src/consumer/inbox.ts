@@ -1,5 +1,6 @@
 /** What a group has handled already: the only statements on `aura.inbox`. */
 import { run, statement, type Queryable } from '@aura/platform';
+import { IN_UNIT } from '../unit-of-work/begin.js';
 import type { InboxDay } from './inbox-days.js';
 import { raiseAllLowWater, raiseLowWater } from './low-water.js';
 import { markAbove } from './low-water-rules.js';
@@ -8,15 +9,15 @@ import { markAbove } from './low-water-rules.js';
  * In order of id: two owners of one partition that insert the same ids wait for each other instead of dying
  * in a deadlock.
  *
- * A unit sends it behind its START TRANSACTION without waiting for that. Were it to fail alone (cancelled, out
- * of memory), this would be a transaction of its own, and remember events that nobody has handled: then
- * statement and transaction begin at the same instant, and it is refused, to be tried again (E3).
+ * A unit sends it behind its START TRANSACTION without waiting for that. Were that to fail alone (cancelled, out
+ * of memory), this would be a transaction of its own, and remember events that nobody has handled: outside of
+ * a unit it is refused, to be tried again (E3).
  */
 const INSERT = statement(
   'inbox_insert',
   `insert into aura.inbox (consumer_group, event_id)
    select $1, event_id from unnest($2::uuid[]) as arrived(event_id)
-    where case when now() = statement_timestamp() then aura.refuse('40001', '{}') else true end
+    where case when ${IN_UNIT} then true else aura.refuse('40001', '{}') end
     order by event_id
        on conflict do nothing
    returning event_id`,

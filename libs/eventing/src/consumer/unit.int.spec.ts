@@ -9,6 +9,7 @@ import type { ServiceFixture } from '../../test/service-fixture.js';
 import { listParked } from '../letters/letter-list.js';
 import type { Consumer, ConsumerOptions } from './consumer.js';
 import type { EventHandler } from './handlers.js';
+import { rememberNew } from './inbox.js';
 
 let base: ServiceFixture;
 let service: ConsumerFixture;
@@ -327,4 +328,11 @@ it('a set handler is one statement for many events, and must name the cause of w
     `select count(distinct headers->>'causationid')::int as n from aura.outbox`,
   );
   expect(row?.n).toBe(3);
+});
+
+it('E3: ids are remembered in a transaction that has begun, and in no other', async () => {
+  // As where START TRANSACTION failed by itself, and what was sent behind it runs alone.
+  const alone = rememberNew(service.pool, 'ledger', [newEventId(new Date())]);
+  await expect(alone).rejects.toMatchObject({ code: '40001' });
+  expect(await service.rows('select from aura.inbox')).toEqual([]);
 });

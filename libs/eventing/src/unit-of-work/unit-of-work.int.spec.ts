@@ -96,6 +96,45 @@ it('H1: an answer to COMMIT that is not COMMIT is an error, even where the state
   expect(await items()).toEqual([]);
 });
 
+it('U7: a last statement that fails keeps the COMMIT behind it from counting, and is what is told', async () => {
+  const unit = await UnitOfWork.begin(service.units.context);
+  raise(unit.work({ kind: 'request' }), 'a');
+  await unit.manager.insert(Item, { id: 1 });
+  const commit = unit.commit('Shop.paid', () => [unit.client.query('select 1 / 0')]);
+  await expect(commit).rejects.toMatchObject({ code: '22012' });
+  await unit.rollback();
+  expect([await items(), await outbox()]).toEqual([[], []]);
+});
+
+it('U7: where a last statement could not be sent at all, neither is COMMIT', async () => {
+  const unit = await UnitOfWork.begin(service.units.context);
+  raise(unit.work({ kind: 'request' }), 'a');
+  await unit.manager.insert(Item, { id: 1 });
+  const unreadable = {
+    toPostgres: (): never => {
+      throw new Error('no text');
+    },
+  };
+  const commit = unit.commit('Shop.paid', () => [unit.client.query('select $1', [unreadable])]);
+  await expect(commit).rejects.toThrow('no text');
+  await unit.rollback();
+  expect([await items(), await outbox()]).toEqual([[], []]);
+});
+
+it('H17: what a repository of before writes in a savepoint goes with it', async () => {
+  await service.units.run(async (work) => {
+    const repository = work.manager.getRepository(Item);
+    await work
+      .savepoint(async () => {
+        await repository.insert({ id: 1 });
+        throw new Error('no');
+      })
+      .catch(() => undefined);
+    await repository.insert({ id: 2 });
+  });
+  expect(await items()).toEqual([2]);
+});
+
 it('H17: an event that was raised in a savepoint goes with it, and so do its rows and tasks', async () => {
   await service.units.run(async (work) => {
     raise(work, 'kept');

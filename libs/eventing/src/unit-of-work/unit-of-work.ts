@@ -12,6 +12,7 @@ import type { PoolClient } from 'pg';
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import { insertOutboxRows, type OutboxRow } from '../outbox/outbox.js';
 import { insertTasks, type TaskRow } from '../tasks/task-store.js';
+import { sendBegin } from './begin.js';
 import { assertHealthy, commitTransaction, inOneWrite } from './commit.js';
 import { arePlansOld } from './plans.js';
 import { Savepoint } from './savepoint.js';
@@ -92,7 +93,7 @@ export class UnitOfWork {
     const { client } = this;
     const [, result] = await inOneWrite(client, () => {
       const discarded = arePlansOld(client, performance.now()) ? client.query('DISCARD PLANS') : undefined;
-      return Promise.all([client.query('START TRANSACTION'), first(), discarded]);
+      return Promise.all([sendBegin(client), first(), discarded]);
     });
     return result;
   }
