@@ -234,6 +234,33 @@ describe('the ledger of refunds', () => {
     expect(Object.values(await payments.balances()).reduce((sum, cents) => sum + cents, 0)).toBe(0);
   });
 
+  it('L5: a first part begins at 0, is more than 0, and no part comes twice', async () => {
+    const purchase = await paid();
+    expect([await counts(purchase, 1, 500, 100, 4_990), await counts(purchase, 1, -500, 100, 4_990)]).toEqual(
+      [false, false],
+    );
+    expect([await counts(purchase, 1, 0, 0, 4_990), await counts(purchase, 1, 0, -1, 4_990)]).toEqual([
+      false,
+      false,
+    ]);
+    expect(await counts(purchase, 1, 0, 100, 4_990)).toBe(true);
+    expect(await counts(purchase, 2, 100, 200, 4_990)).toBe(true);
+    expect([await counts(purchase, 1, 0, 300, 4_990), await counts(purchase, 2, 100, 300, 4_990)]).toEqual([
+      false,
+      false,
+    ]);
+  });
+
+  it('L5: only a refund is a part, and no refund is none', async () => {
+    const purchase = await paid();
+    await counts(purchase, 1, 0, 4_990, 4_990);
+    expect(await posts(purchase, 0, 4_990)).toBe(false); // a refund that nobody counts
+    const outOfNothing = `insert into ledger_entry
+        (saga_id, branch, kind, debit, credit, part, amount_cents, currency, posted_at)
+      values ($1, 'payment', 'collected', 'receivable', 'due', 1, 100, 'EUR', now())`;
+    expect(await taken(outOfNothing, [purchase])).toBe(false);
+  });
+
   it('L5: of a purchase of which nothing was captured nothing is counted', async () => {
     const held = await paid('tok-ok', false);
     expect(await counts(held, 1, 0, 100, 4_990)).toBe(false);
@@ -248,6 +275,40 @@ describe('the ledger of refunds', () => {
     await expect(payments.run((work) => refunded(work, unfounded))).rejects.toThrow(
       'no money that could go back',
     );
+  });
+
+  it('L5: of two refunds that are written at once one waits for the other, and both are', async () => {
+    const purchase = await paid();
+    const { rows } = await payments.db.query<{ authorisation: string }>(
+      'select authorisation from payment where saga_id = $1',
+      [purchase],
+    );
+    const made = (reference: string): NewRefund => ({
+      sagaId: randomUUID(),
+      branch: 'refund',
+      coordinator: 'delivery',
+      purchaseId: purchase,
+      amountCents: 100n,
+      authorisation: rows[0]?.authorisation ?? '',
+      reference,
+      providerRefund: reference,
+    });
+    const [written, opened] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const first = payments.run(async (work) => {
+      await refunded(work, made('first'));
+      written.resolve();
+      await opened.promise;
+    });
+    await written.promise;
+    const second = payments.run((work) => refunded(work, made('second')));
+    await settled('the second one waits', async () => {
+      const waiting = `select 1 from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'`;
+      return (await payments.db.query(waiting)).rows.length > 0;
+    });
+    opened.resolve();
+    await Promise.all([first, second]);
+    expect((await kinds(purchase)).filter((kind) => kind === 'refunded')).toHaveLength(2);
   });
 
   it('L2: refund is append-only', async () => {
