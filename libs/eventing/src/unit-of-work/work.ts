@@ -8,7 +8,8 @@ import type { EntityManager } from 'typeorm';
  *
  * Guarantees: rows, events and tasks of one `Work` are committed together or not at all (E1). Events leave
  * in the order in which they were raised. Nothing is written to the outbox before the last statement of the
- * transaction. Limits: keep it short and local. What is slow or calls somebody outside is a task.
+ * transaction. Limits: keep it short and local. What is slow or calls somebody outside is a task. No cursors
+ * and no streams: statements go in a pipeline (docs/adr/0018).
  */
 export interface Work {
   /** TypeORM's manager on this transaction. Its `transaction()` is refused: use `savepoint`. */
