@@ -5,8 +5,6 @@ import { Order } from './tools/src/vitest.order.ts';
 export default defineConfig({
   test: {
     projects: ['libs/*', 'apps/*', 'schemas', 'tools', 'e2e'],
-    // More than CI has cores: most files wait for sessions, leases and brokers most of their time.
-    maxWorkers: 4,
     sequence: { sequencer: Order },
   },
 });

@@ -50,7 +50,9 @@ async function buildInto(folder, file, signal) {
     mkdirSync(half, { recursive: true });
     const source = await fetchSource(signal);
     const output = join(half, file.slice(folder.length + 1));
-    const flags = ['-trimpath', '-buildvcs=false', '-ldflags=-s -w', '-o', output];
+    // Not optimised: a third less to do, and it is to take the traces of one machine.
+    const quick = ['-gcflags=all=-N -l', '-ldflags=-s -w'];
+    const flags = ['-trimpath', '-buildvcs=false', ...quick, '-o', output];
     await runGo(['build', ...flags, './cmd/jaeger'], { cwd: source, signal });
     renameSync(half, folder);
     step.done('Jaeger is built');
