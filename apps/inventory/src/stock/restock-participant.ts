@@ -6,7 +6,7 @@ import { totals } from '../domain/allocation.js';
 import { basketProblem, type Line } from '../domain/basket.js';
 import { judgeReturns, returnedTotals, type Returned } from '../domain/returning.js';
 import { connectionOf } from './connection.js';
-import { endRestocks, giveAgain, insertRestocks, lockSold, takeBack } from './restock-rows.js';
+import { endRestocks, giveAgain, insertRestocks, soldIn, takeBack } from './restock-rows.js';
 import { lockPieces, offerPieces, restockPieces, unstockPieces } from './stock-rows.js';
 
 type RestockAsk = Ask<Restock>;
@@ -27,7 +27,7 @@ export class RestockParticipant implements Participant<Restock> {
   async prepareAll(asks: readonly RestockAsk[], work: Work): Promise<readonly Vote[]> {
     const db = await connectionOf(work);
     const returns = asks.map(({ input }) => input);
-    const sold = await lockSold(
+    const sold = await soldIn(
       db,
       returns.map(({ purchaseId }) => purchaseId),
     );

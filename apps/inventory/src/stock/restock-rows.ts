@@ -17,12 +17,10 @@ const KNOW = statement(
           where sold_piece.sold < excluded.sold`,
 );
 
-const LOCK = statement(
-  'sold_piece_lock',
+const SOLD = statement(
+  'sold_piece_select',
   `select purchase_id as "purchaseId", sku, size, sold, returned from sold_piece
-    where purchase_id = any($1::uuid[])
-    order by purchase_id, sku, size
-      for no key update`,
+    where purchase_id = any($1::uuid[])`,
 );
 
 const moving = (name: string, returned: string) =>
@@ -52,13 +50,16 @@ const END = statement(
    returning r.saga_id, r.branch, r.purchase_id as "purchaseId", r.lines as items`,
 );
 
-/** What was sold in these purchases; their rows are locked until the transaction ends. */
-export async function lockSold(db: Queryable, purchases: readonly string[]): Promise<SoldByPurchase> {
+/**
+ * What was sold in these purchases. Whoever changes it has locked the stock of what comes back: of two
+ * returns of the same piece the second one reads what the first has written.
+ */
+export async function soldIn(db: Queryable, purchases: readonly string[]): Promise<SoldByPurchase> {
   if (purchases.length === 0) return new Map();
   const ids = [...new Set(purchases)];
   await run(db, KNOW, [ids]);
   type Row = SoldPieces & { purchaseId: string; sku: string; size: string };
-  const rows = await run<Row & Record<string, unknown>>(db, LOCK, [ids]);
+  const rows = await run<Row & Record<string, unknown>>(db, SOLD, [ids]);
   const byPurchase = Map.groupBy(rows, ({ purchaseId }) => purchaseId);
   return new Map([...byPurchase].map(([id, of]) => [id, new Map(of.map((row) => [pieceKey(row), row]))]));
 }
