@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
@@ -16,8 +17,8 @@ export function defineNodeProject(metaUrl: string, test: ViteUserConfig['test'] 
       include: ['src/**/*.spec.ts', 'test/**/*.spec.ts'],
       setupFiles: [fileURLToPath(new URL('./vitest.setup.ts', import.meta.url))],
       globalSetup: [fileURLToPath(new URL('./vitest.global.ts', import.meta.url))],
-      // The default of two cores is one file at a time, and most files wait for most of their time.
-      maxWorkers: 3,
+      // The default on two cores is one file at a time, and most files wait for most of their time.
+      maxWorkers: Math.max(3, availableParallelism() - 1),
       testTimeout: 60_000,
       hookTimeout: 60_000,
       // A machine of CI may stall for seconds. What passes only when tried again is named at the end.
