@@ -23,7 +23,7 @@ import {
 /** The most that may be on their way to a COMMIT at once: past it the load waits. */
 const MOST_AT_ONCE = 32;
 /** The tailor takes his time: more would be late before they begin. */
-const TAILORED_EVERY_MS = 3_000;
+const TAILORED_EVERY_MS = 2_000;
 
 export interface SagaLoad {
   /** Starts per second, as long as the machine carries them. */
@@ -106,7 +106,7 @@ async function shopping(
   const random = seeded('shopping', seed, () => undefined);
   const open = new Set<Promise<void>>();
   let lastMs = performance.now();
-  let tailoredMs = lastMs;
+  let tailoredMs = -Infinity;
   for (let due = 0; !signal.aborted; await pause(10)) {
     const nowMs = performance.now();
     due = Math.min(MOST_AT_ONCE, due + ((nowMs - lastMs) * perSecond) / 1_000);
