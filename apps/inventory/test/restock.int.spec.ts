@@ -1,6 +1,6 @@
 import type { Ask } from '@aura/saga';
 import type { StockHold } from '@aura/schemas';
-import { seeded } from '@aura/testing';
+import { seeded, settled } from '@aura/testing';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import {
   ask,
@@ -144,6 +144,42 @@ it('ends only a restock that is open, and says which is not', async () => {
     `can't make it UNDONE: no restock is open for branch restock of saga ${back.sagaId}`,
   );
   expect(await shirts()).toEqual([[3, 0, 0, 3], 0]);
+});
+
+it('H18: units that take some back and offer others lock the stock of all of it first', async () => {
+  const { restocking, transact, db } = inventory;
+  await stockUp(db, SHIRT, 'M', 100);
+  await stockUp(db, BELT, 'L', 100);
+  const [shirt, belt] = [item(SHIRT, 'M'), item(BELT, 'L')];
+  const units = await Promise.all(
+    Array.from({ length: 16 }, async (_, n) => {
+      const [first, second] = n % 2 ? [shirt, belt] : [belt, shirt];
+      const purchase = await sold(first, second);
+      const ending = returning(purchase, first);
+      await restock(ending);
+      return { ending, coming: returning(purchase, second) };
+    }),
+  );
+  const door = await inventory.connect();
+  await door.query('begin');
+  await door.query('select from stock where sku = any($1) for update', [[SHIRT, BELT]]);
+  const running = units.map(({ ending, coming }) =>
+    transact(async (work) => {
+      await restocking.lockAll([coming, ending], work);
+      await restocking.prepare(coming, work);
+      await restocking.commit(ending, work);
+    }),
+  );
+  await settled('two of them wait', async () => {
+    const waiting = await db.query(
+      `select from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'`,
+    );
+    return (waiting.rowCount ?? 0) > 1;
+  });
+  await door.query('rollback');
+  await Promise.all(running);
+  expect(await unbalanced(db)).toEqual([]);
 });
 
 it.each([

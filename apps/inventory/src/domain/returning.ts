@@ -1,5 +1,5 @@
 /**
- * What may come back of what was sold. Pure: the stock of what comes back is locked by its caller.
+ * What may come back of what was sold. Pure: the rows that it is given are locked by its caller.
  *
  * - R1 returns are served in the order given, each as if those before it had been served alone;
  * - R2 a return gets all of its lines or none;

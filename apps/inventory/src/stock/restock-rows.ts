@@ -51,8 +51,8 @@ const END = statement(
 );
 
 /**
- * What was sold in these purchases. Whoever changes it has locked the stock of what comes back: of two
- * returns of the same piece the second one reads what the first has written.
+ * What was sold in these purchases. The rows are locked by being written, also where nothing changes in them:
+ * of two returns of a purchase the second one reads what the first has written.
  */
 export async function soldIn(db: Queryable, purchases: readonly string[]): Promise<SoldByPurchase> {
   if (purchases.length === 0) return new Map();
