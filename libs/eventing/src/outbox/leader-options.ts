@@ -39,6 +39,8 @@ export interface LeaderOptions extends Pick<TimeGuardOptions, 'source' | 'topics
   /** Something was acknowledged or refused: another round is due. */
   readonly onProgress: () => void;
   readonly onError: (error: unknown) => void;
+  /** Outbox, cursor and topics were compared, or why they could not be (R7). */
+  readonly onCompared: (error: unknown) => void;
   /** A batch was acknowledged whole. */
   readonly onPublished: () => void;
 }

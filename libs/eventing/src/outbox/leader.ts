@@ -284,8 +284,9 @@ export class Leader {
         this.#cursor.mark(mark);
         this.#changed = true;
       }
+      this.options.onCompared(undefined);
     };
-    this.#track(check());
+    this.#track(check().catch(this.options.onCompared));
   }
 
   /** R8. */

@@ -60,6 +60,18 @@ describe('what is read', () => {
   });
 });
 
+it('E10: a log that could not be asked once is no error any more when it has answered', async () => {
+  let away = true;
+  const log = withAppend(kit.log, (records) => kit.log.append(records));
+  log.bounds = (topic) =>
+    away ? Promise.reject(new TransientError('no leader yet')) : kit.log.bounds(topic);
+  const relay = kit.relay({ log, limits: QUICK });
+  await relay.start(); // and nothing is ever published
+  await settled('it is told', () => relay.status().lastError !== undefined);
+  away = false;
+  await settled('it is over', () => relay.status().lastError === undefined);
+});
+
 describe('what is published', () => {
   it('E1: what was committed, with its headers, and not what was rolled back', async () => {
     const writer = await kit.database.client();

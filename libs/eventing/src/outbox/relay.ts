@@ -86,6 +86,8 @@ export class Relay {
   #roundError: Error | undefined;
   #publishError: Error | undefined;
   #timeError: Error | undefined;
+  /** Of the last comparison: the next one that goes well ends it, also where nothing is published. */
+  #compareError: Error | undefined;
 
   constructor(private readonly options: RelayOptions) {
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
@@ -156,6 +158,7 @@ export class Relay {
         this.#leader?.stoppedByTime ??
         this.#timeError ??
         this.#leader?.readingStopped ??
+        this.#compareError ??
         this.#publishError,
     };
   }
@@ -202,6 +205,7 @@ export class Relay {
       nowMs: this.#nowMs,
       onProgress: () => this.#loop.nudge(),
       onError: (error) => this.#onPublishError(error),
+      onCompared: (error) => this.#onCompared(error),
       onPublished: () => (this.#publishError = undefined),
     });
   }
@@ -211,6 +215,11 @@ export class Relay {
     this.#leader = undefined;
     this.#session = undefined;
     await (leader ? leader.abandon() : session?.discard());
+  }
+
+  #onCompared(error: unknown): void {
+    this.#compareError = error === undefined ? undefined : asError(error);
+    if (error) this.options.logger.warn({ err: error }, 'relay: could not ask the log, trying again');
   }
 
   #onPublishError(error: unknown): void {
