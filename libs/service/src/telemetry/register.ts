@@ -8,7 +8,7 @@ import { findPackageJSON } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { register, supportsSyncHooks } from 'import-in-the-middle/register-hooks.mjs';
 
-if (supportsSyncHooks()) register({ include: ['pg', 'pg-pool', 'kafkajs', 'http', 'https'] });
+if (supportsSyncHooks()) register({ include: ['pg', 'pg-pool', 'http', 'https'] });
 
 // After the hooks: what these import is patched like everything else.
 const { startTelemetry } = await import('./sdk.js');
