@@ -5,7 +5,7 @@
 export async function settled<T>(
   what: string,
   probe: () => Promise<T> | T,
-  { withinMs = 20_000, everyMs = 10 }: { withinMs?: number; everyMs?: number } = {},
+  { withinMs = 40_000, everyMs = 10 }: { withinMs?: number; everyMs?: number } = {},
 ): Promise<Exclude<T, undefined | null | false>> {
   const end = performance.now() + withinMs;
   let last: unknown;
