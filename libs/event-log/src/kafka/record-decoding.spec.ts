@@ -6,7 +6,7 @@ import { toRecord } from './records.js';
 
 const require = createRequire(import.meta.url);
 const DECODER = 'kafkajs/src/protocol/recordBatch/record/v0/decoder';
-type Decode = (record: { buffer: Buffer; offset: number }, batch: object) => object;
+type Decode = Parameters<typeof readAtOnce>[0];
 
 const Decoder = require('kafkajs/src/protocol/decoder') as new (buffer: Buffer) => {
   buffer: Buffer;
@@ -23,7 +23,7 @@ const never = (): never => {
 
 /** The bytes of one record, as a batch's decoder hands them over. */
 const bytesOf = (record: object): Buffer => new Decoder(encode(record).buffer).readVarIntBytes();
-const read = (decode: Decode, bytes: Buffer, batch: object) =>
+const read = (decode: Decode, bytes: Buffer, batch: Parameters<Decode>[1]) =>
   toRecord('t', 0, decode(new Decoder(bytes), batch) as Parameters<typeof toRecord>[2]);
 
 it('records that are read at once are those of kafkajs, whatever is in them', () => {
@@ -59,8 +59,14 @@ it('leaves to kafkajs what no event is made of', () => {
   const odd = [
     [{ key: 'k', value: 'v', headers: { list: ['a', 'b'] } }, batch],
     [{ key: 'k', value: 'v', timestampDelta: 2 ** 40 }, batch],
-    [{ key: 'k', value: 'v' }, { ...batch, firstOffset: '9007199254740993' }],
-    [{ key: 'k', value: 'v' }, { ...batch, isControlBatch: true }],
+    [
+      { key: 'k', value: 'v' },
+      { ...batch, firstOffset: '9007199254740993' },
+    ],
+    [
+      { key: 'k', value: 'v' },
+      { ...batch, isControlBatch: true },
+    ],
   ] as const;
   const nullHeader = bytesOf({ key: 'k', value: 'v', headers: { name: '' } });
   nullHeader[nullHeader.length - 1] = 1; // a length of -1
