@@ -11,6 +11,7 @@ import { freePort } from '../start/ports.mjs';
 import { Problem } from '../start/problem.mjs';
 import { makeDatabase, openLog, until } from './ground.mjs';
 import { libraries } from './libraries.mjs';
+import { NODE_OPTIONS } from './service-process.mjs';
 
 const APPS = ['inventory', 'payments', 'delivery', 'checkout'];
 /** What the applications themselves would make. */
@@ -93,11 +94,15 @@ async function startApp(name, settings, dir, stops) {
   const file = join(dir, `${name}.log`);
   const output = openSync(file, 'a');
   const preloaded = ['--import', '@aura/service/register', '--import', WITH_PARENT];
-  const child = spawn(process.execPath, [...preloaded, join(CLONE, 'apps', name, 'dist/main.js')], {
-    cwd: join(CLONE, 'apps', name),
-    env: { ...Object.fromEntries(shell()), ...settings, AURA_HTTP_PORT: String(port) },
-    stdio: ['ignore', output, output, 'ipc'],
-  });
+  const child = spawn(
+    process.execPath,
+    [...NODE_OPTIONS, ...preloaded, join(CLONE, 'apps', name, 'dist/main.js')],
+    {
+      cwd: join(CLONE, 'apps', name),
+      env: { ...Object.fromEntries(shell()), ...settings, AURA_HTTP_PORT: String(port) },
+      stdio: ['ignore', output, output, 'ipc'],
+    },
+  );
   closeSync(output);
   const ended = new Promise((resolve) => child.once('exit', resolve));
   stops.push(async () => {

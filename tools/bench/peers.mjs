@@ -59,6 +59,12 @@ async function started(settings, stops, forked) {
   return service;
 }
 
+/** A run that counts for nothing. */
+export async function warmPeer(peer, how) {
+  await runPeer(peer, how);
+  peer.runs.clear();
+}
+
 /** One run of one peer; what goes wrong there ends that peer, not the bench. */
 export async function runPeer(peer, how) {
   if (peer.notRun) return;

@@ -13,14 +13,16 @@ const REGIONS = ['North', 'East', 'South', 'West'];
 /** More than any run sells. */
 const PIECES = 1_000_000_000;
 
-export async function benchPurchase({ servers, runs, seconds, say, concurrencies, failing }) {
+export async function benchPurchase({ servers, runs, seconds, warmUp, say, concurrencies, failing }) {
   const apps = await startApps(servers, say);
   const books = await openBooks(apps.databases);
   const http = Object.fromEntries(Object.entries(apps.urls).map(([name, url]) => [name, jsonClient(url)]));
   try {
     const shop = await stocked(http, books);
     const buy = (how) => load(http.checkout, shop, how);
-    await buy({ concurrency: 32, seconds: 2, failing: 0 });
+    say('warming up: the purchase');
+    await buy({ ...warmUp, failing: 0 });
+    await settled(books);
     const rows = [];
     for (const concurrency of concurrencies) {
       const done = [];

@@ -64,7 +64,15 @@ export function inProcesses(logFolder: string, environment: NodeJS.ProcessEnv): 
       const main = resolve(CLONE, 'apps', name, 'dist/main.js');
       const child = spawn(
         process.execPath,
-        ['--enable-source-maps', '--import', '@aura/service/register', '--import', WITH_PARENT, main],
+        [
+          '--max-semi-space-size=64',
+          '--enable-source-maps',
+          '--import',
+          '@aura/service/register',
+          '--import',
+          WITH_PARENT,
+          main,
+        ],
         {
           cwd: resolve(CLONE, 'apps', name),
           env: { ...environment, ...settings, AURA_HTTP_PORT: String(port) },
