@@ -30,7 +30,7 @@ const IMPURE_CALLS = [
   'randomBytes',
 ];
 /** Of node:crypto only this is a function of its arguments. */
-const PURE_CRYPTO = ['createHash', 'createHmac', 'timingSafeEqual'];
+const PURE_CRYPTO = ['createHash', 'createHmac', 'hash', 'timingSafeEqual'];
 
 /**
  * What is impure in one source. Pure itself.

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { run, statement, type Queryable } from './sql.js';
 
 const require = createRequire(import.meta.url);
-const { prepareValue } = require('pg/lib/utils') as { prepareValue(value: unknown): string };
+const { prepareValue } = require('pg/lib/utils') as { prepareValue: (value: unknown) => string };
 
 it('refuses one name for two texts: Postgres would run the first one’s plan', () => {
   statement('sql_spec_a', 'select 1');

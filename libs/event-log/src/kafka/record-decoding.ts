@@ -23,8 +23,8 @@ const LOG_APPEND_TIME = 1;
 
 /**
  * kafkajs 2.2.4 makes two views on the record for each of its headers, and a copy of all headers so far for
- * each next one: with the twelve headers of an event, a tenth of a consumer's time. This reads a record in one
- * pass: the same fields (record-decoding.spec.ts), but for the headers' values, which are texts already.
+ * each next one: with the twelve headers of an event, a tenth of a consumer's time. This reads a record in
+ * one pass: the same fields (record-decoding.spec.ts), but for the headers' values, which are texts already.
  *
  * Must be called before the first record is fetched, as `writeRecordsAtOnce`. Safe to call again. The version
  * of kafkajs is pinned.

@@ -9,9 +9,9 @@ import { markAbove } from './low-water-rules.js';
  * In order of id: two owners of one partition that insert the same ids wait for each other instead of dying
  * in a deadlock.
  *
- * A unit sends it behind its START TRANSACTION without waiting for that. Were that to fail alone (cancelled, out
- * of memory), this would be a transaction of its own, and remember events that nobody has handled: outside of
- * a unit it is refused, to be tried again (E3).
+ * A unit sends it behind its START TRANSACTION without waiting for that. Were that to fail alone (cancelled,
+ * out of memory), this would be a transaction of its own, and remember events that nobody has handled:
+ * outside of a unit it is refused, to be tried again (E3).
  */
 const INSERT = statement(
   'inbox_insert',

@@ -2,8 +2,7 @@ import { HEADER, parseEventHeaders } from '@aura/contracts';
 import { partitionOf, postgresLog, UnknownTopicError, type EventLog, type LogRecord } from '@aura/event-log';
 import { kindOf, TransientError } from '@aura/platform';
 import { settled } from '@aura/testing';
-import { Client } from 'pg';
-import { afterEach, beforeEach, describe, expect, it, vi, type MockInstance } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { entryRow, OutboxKit, TOPIC, withAppend } from '../../test/outbox-kit.js';
 import { insertOutboxRows } from './outbox.js';
 
@@ -41,36 +40,6 @@ const forgetting = (partition: () => number | undefined): EventLog =>
     }));
     return { acknowledged, failed: [] };
   });
-
-describe('what is read', () => {
-  it('R9: once for what was committed, and not again for each answer of the log', async () => {
-    const relay = kit.relay({ limits: { heartbeatMs: 60_000, saveEveryMs: 1 } });
-    await relay.start();
-    await settled('it leads', () => relay.status().leader);
-    const query = vi.spyOn(Client.prototype, 'query') as unknown as MockInstance<
-      (sent: { name?: string }) => void
-    >;
-    await raiseOnKeys(20);
-    relay.nudge();
-    await settled('all of it is saved', async () => (await kit.cursor()).position === 20n);
-    const reads = query.mock.calls.filter(([sent]) => sent.name === 'outbox_read');
-    query.mockRestore();
-    expect(reads).toHaveLength(1);
-    expect(await kit.published()).toHaveLength(20);
-  });
-});
-
-it('E10: a log that could not be asked once is no error any more when it has answered', async () => {
-  let away = true;
-  const log = withAppend(kit.log, (records) => kit.log.append(records));
-  log.bounds = (topic) =>
-    away ? Promise.reject(new TransientError('no leader yet')) : kit.log.bounds(topic);
-  const relay = kit.relay({ log, limits: QUICK });
-  await relay.start(); // and nothing is ever published
-  await settled('it is told', () => relay.status().lastError !== undefined);
-  away = false;
-  await settled('it is over', () => relay.status().lastError === undefined);
-});
 
 describe('what is published', () => {
   it('E1: what was committed, with its headers, and not what was rolled back', async () => {

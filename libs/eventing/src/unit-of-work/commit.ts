@@ -4,8 +4,8 @@
  * U2 a transaction that is in the failed state is found before COMMIT, without a round trip, so that who
  *    swallowed the error is named;
  * U7 COMMIT is sent behind the last statements without waiting for their answers: one that fails in Postgres
- *    turns it into a ROLLBACK. One that could not be sent at all would not: while the socket is corked nothing
- *    can be answered, so whatever has failed by the next turn was not sent, and then COMMIT is not.
+ *    turns it into a ROLLBACK. One that could not be sent at all would not: while the socket is corked
+ *    nothing can be answered, so whatever has failed by the next turn was not sent, and then COMMIT is not.
  */
 import { TransientError } from '@aura/platform';
 import type { Writable } from 'node:stream';

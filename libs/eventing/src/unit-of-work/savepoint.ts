@@ -18,6 +18,7 @@ export class Savepoint {
     private readonly client: PoolClient,
     private readonly name: string,
   ) {
+    // oxlint-disable-next-line typescript/unbound-method -- put back as it was, it stays the client's
     this.#send = client.query;
     client.query = ((...args: Parameters<Query>) => {
       this.#set();

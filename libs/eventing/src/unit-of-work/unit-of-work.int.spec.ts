@@ -96,7 +96,7 @@ it('H1: an answer to COMMIT that is not COMMIT is an error, even where the state
   expect(await items()).toEqual([]);
 });
 
-it('U7: a last statement that fails keeps the COMMIT behind it from counting, and is what is told', async () => {
+it('U7: a last statement that fails keeps the COMMIT behind it from counting, and is told', async () => {
   const unit = await UnitOfWork.begin(service.units.context);
   raise(unit.work({ kind: 'request' }), 'a');
   await unit.manager.insert(Item, { id: 1 });

@@ -37,8 +37,8 @@ export interface UnitOfWorkContext {
 
 /**
  * One database transaction and what it wants to publish. Begin, hand out `work(cause)`, then `commit` or
- * `rollback`: each exactly once. Not for concurrent use: it is one connection. Statements that don't need each
- * other's answers are sent one behind the other (pg's `pipeline`): cursors and streams are refused meanwhile.
+ * `rollback`: each exactly once. Not for concurrent use: it is one connection. Statements that don't need
+ * each other's answers are sent one behind the other (pg's `pipeline`): cursors and streams are refused.
  */
 export class UnitOfWork {
   readonly #events: OutboxRow[] = [];
@@ -85,8 +85,8 @@ export class UnitOfWork {
   }
 
   /**
-   * Begins the transaction, and sends what `first` sends in one write with it. That must be safe to run alone,
-   * should the beginning fail by itself.
+   * Begins the transaction, and sends what `first` sends in one write with it. That must be safe to run
+   * alone, should the beginning fail by itself.
    */
   async beginWith<T>(first: () => Promise<T>): Promise<T> {
     (this.runner as { isTransactionActive: boolean }).isTransactionActive = true; // it went past TypeORM

@@ -10,7 +10,7 @@ interface Wanted {
   reject(error: unknown): void;
 }
 
-/** Reads of one saga each, made together: what is asked for while a query is under way shares the next one. */
+/** Reads of one saga each, made together: those asked for while a query is under way share the next one. */
 export class Views {
   #wanted: Wanted[] = [];
   #running = false;
@@ -32,9 +32,9 @@ export class Views {
       this.#wanted = this.#wanted.slice(AT_ONCE);
       try {
         const found = await viewsOf(this.db, [...new Set(some.map(({ id }) => id))]);
-        for (const { id, resolve } of some) resolve(found.get(id));
+        for (const wanted of some) wanted.resolve(found.get(wanted.id));
       } catch (error) {
-        for (const { reject } of some) reject(error);
+        for (const wanted of some) wanted.reject(error);
       }
     }
     this.#running = false;
