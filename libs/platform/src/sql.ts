@@ -50,13 +50,17 @@ export async function run<R extends QueryResultRow>(
  */
 function arrayOf(values: readonly unknown[]): unknown {
   let text = '';
+  let [before, element]: [unknown, string | undefined] = [NOTHING, undefined];
   for (const value of values) {
-    const element = elementOf(value);
+    if (value !== before) element = elementOf(value); // many rows have one and the same time
     if (element === undefined) return values; // pg knows
+    before = value;
     text += text === '' ? element : `,${element}`;
   }
   return `{${text}}`;
 }
+
+const NOTHING = Symbol('before the first');
 
 function elementOf(value: unknown): string | undefined {
   if (value === null || value === undefined) return 'NULL';
