@@ -42,6 +42,9 @@ type Hold = Ask<PaymentHold>;
 @Injectable()
 @ParticipantOf(PaymentHold)
 export class PaymentParticipant implements ExternalParticipant<PaymentHold> {
+  /** No request is under way for longer than its time limit; what is later than `notAfter` is refused there. */
+  readonly limits = { arrivalLimitMs: 60_000 };
+
   constructor(
     private readonly methods: PaymentMethods,
     @Inject(PAYMENT_PROVIDER) private readonly provider: PaymentProvider,

@@ -43,12 +43,12 @@ export async function startPayments(settings: ServiceSettings): Promise<Service>
       {
         type: PaymentHold,
         participant: () => participant as never,
-        outside: { arrivalLimitMs: ARRIVAL_LIMIT_MS },
       },
     ],
   });
   const service = await running(settings, 'payments', sagas, ({ entities }) => {
     participant = new PaymentParticipant(new PaymentMethods(entities), provider);
+    Object.assign(participant, { limits: { arrivalLimitMs: ARRIVAL_LIMIT_MS } });
     return [new CapturePaymentsTask(provider)];
   });
   return { ...service, close: () => service.close().then(() => simulated.close()) };

@@ -32,8 +32,8 @@ export {
   type Ask,
   type ExternalParticipant,
   type OutsideCall,
+  type OutsideLimits,
   type Participant,
   type SetWork,
   type Vote,
 } from './participant/participant.js';
-export type { OutsideLimits } from './participant/known-branches.js';

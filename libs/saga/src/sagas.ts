@@ -29,7 +29,6 @@ import { sagaTables } from './migrations/saga-tables.js';
 import { SagaOperations } from './operator.js';
 import { Answers } from './participant/answers.js';
 import { incomingTypes } from './participant/incoming.js';
-import type { OutsideLimits } from './participant/known-branches.js';
 import type { ExternalParticipant, Participant } from './participant/participant.js';
 import { Participants } from './participant/participants.js';
 
@@ -49,7 +48,6 @@ export interface SagasOptions {
 export interface ParticipantSource {
   readonly type: BranchType;
   readonly participant: () => Participant | ExternalParticipant;
-  readonly outside?: OutsideLimits;
 }
 
 /** Where sagas run: the event path of the service, known only once that is made. */

@@ -18,8 +18,8 @@ let provider: Provider;
 let till: Till;
 let service: ParticipantFixture;
 beforeAll(async () => {
-  const outside = { callTimeoutMs: 5_000, arrivalLimitMs: ARRIVES_WITHIN_MS, keyTtlMs: REMEMBERS_MS };
   const current: ExternalParticipant<Wanted> = {
+    limits: { callTimeoutMs: 5_000, arrivalLimitMs: ARRIVES_WITHIN_MS, keyTtlMs: REMEMBERS_MS },
     call: (ask, call) => till.call(ask, call),
     lookUp: (ask, call) => till.lookUp(ask, call),
     release: (ask, call) => till.release(ask, call),
@@ -27,7 +27,7 @@ beforeAll(async () => {
     commit: () => till.commit(),
     cancel: () => till.cancel(),
   };
-  service = await participantFixture([Charge, Ship].map((type) => ({ type, participant: current, outside })));
+  service = await participantFixture([Charge, Ship].map((type) => ({ type, participant: current })));
 });
 afterAll(() => service.close());
 beforeEach(async () => {
@@ -182,10 +182,11 @@ it('no call is made again once they may have forgotten its key', async () => {
 
 it('a call that does not end in time is unknown', async () => {
   const saga = new SagaOf();
-  const outside = { callTimeoutMs: 20 };
-  const silent = new Till(provider);
+  const silent: ExternalParticipant<Wanted> & Till = Object.assign(new Till(provider), {
+    limits: { callTimeoutMs: 20 },
+  });
   silent.call = () => new Promise(() => undefined);
-  const other = service.another({ participants: [{ type: Charge, participant: silent, outside }] });
+  const other = service.another({ participants: [{ type: Charge, participant: silent }] });
   await other.deliver(saga.started(five));
   await other.runTasks();
   expect(await stateOf(saga)).toBe('CALLING');

@@ -2,23 +2,12 @@ import type { BranchType } from '@aura/contracts';
 import { InvariantError } from '@aura/platform';
 import { BranchCodec } from '../branch-codec.js';
 import type { BranchRow } from './branch-row.js';
-import type { Ask, ExternalParticipant, Participant } from './participant.js';
-
-/** How somebody outside is dealt with (ms). */
-export interface OutsideLimits {
-  /** The longest call; what takes longer is unknown. Default 10,000. */
-  readonly callTimeoutMs?: number;
-  /** A call that has not arrived there after this long never will. Default 300,000. */
-  readonly arrivalLimitMs?: number;
-  /** How long they remember idempotency keys: no call is repeated after that. Default 86,400,000. */
-  readonly keyTtlMs?: number;
-}
+import type { Ask, ExternalParticipant, OutsideLimits, Participant } from './participant.js';
 
 /** A branch type of this service, and what does it. */
 export interface ParticipantEntry {
   readonly type: BranchType;
   readonly participant: Participant | ExternalParticipant;
-  readonly outside?: OutsideLimits;
 }
 
 interface Known {
@@ -68,7 +57,9 @@ export class KnownBranches {
   }
 }
 
-function knownOf({ type, participant, outside = {} }: ParticipantEntry): KnownBranch {
+const DEFAULTS = { callTimeoutMs: 10_000, arrivalLimitMs: 300_000, keyTtlMs: 86_400_000 };
+
+function knownOf({ type, participant }: ParticipantEntry): KnownBranch {
   const codec = new BranchCodec(type);
   const isExternal = 'call' in participant;
   const fits = type.kind === 'external' ? isExternal : !isExternal || type.kind === 'pivot';
@@ -79,8 +70,7 @@ function knownOf({ type, participant, outside = {} }: ParticipantEntry): KnownBr
         : `${type.name} is external: its participant needs call, lookUp and release`,
     );
   if (!('call' in participant)) return { type, codec, participant };
-  const limits = { callTimeoutMs: 10_000, arrivalLimitMs: 300_000, keyTtlMs: 86_400_000, ...outside };
-  return { type, codec, participant, outside: limits };
+  return { type, codec, participant, outside: { ...DEFAULTS, ...participant.limits } };
 }
 
 /** What a participant gets of a row. Throws `UnreadableEventError`. */

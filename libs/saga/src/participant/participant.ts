@@ -80,6 +80,16 @@ export interface OutsideCall {
   readonly signal: AbortSignal;
 }
 
+/** How somebody outside is dealt with (ms). */
+export interface OutsideLimits {
+  /** The longest call; what takes longer is unknown. Default 10,000. */
+  readonly callTimeoutMs?: number;
+  /** A call that has not arrived there after this long never will. Default 300,000. */
+  readonly arrivalLimitMs?: number;
+  /** How long they remember idempotency keys: no call is repeated after that. Default 86,400,000. */
+  readonly keyTtlMs?: number;
+}
+
 /**
  * A participant whose prepare asks somebody outside, who knows no transactions: a payment provider. Only one
  * process at a time talks to them about a branch, and never in a transaction.
@@ -88,6 +98,8 @@ export interface OutsideCall {
  * its `prepare` may not refuse what was accepted, and `release` and `cancel` are never called.
  */
 export interface ExternalParticipant<I extends object = object> {
+  /** What is known of them; what is left out has its default. */
+  readonly limits?: OutsideLimits;
   /**
    * Asks outside. Throwing, or taking longer than the branch's time limit, means "unknown": it is looked up
    * before anything else is done.
