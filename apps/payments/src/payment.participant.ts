@@ -42,7 +42,7 @@ type Hold = Ask<PaymentHold>;
 @Injectable()
 @ParticipantOf(PaymentHold)
 export class PaymentParticipant implements ExternalParticipant<PaymentHold> {
-  /** No request is under way for longer than its time limit; what is later than `notAfter` is refused there. */
+  /** No request is under way beyond its time limit; what is later than `notAfter` is refused there. */
   readonly limits = { arrivalLimitMs: 60_000 };
 
   constructor(

@@ -35,7 +35,7 @@ type Asked = Ask<Refund>;
 @Injectable()
 @ParticipantOf(Refund)
 export class RefundParticipant implements ExternalParticipant<Refund> {
-  /** No request is under way for longer than its time limit; what is later than `notAfter` is refused there. */
+  /** No request is under way beyond its time limit; what is later than `notAfter` is refused there. */
   readonly limits = { arrivalLimitMs: 60_000 };
 
   constructor(

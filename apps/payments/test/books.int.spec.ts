@@ -43,7 +43,7 @@ it(
         if (!commits) await settled('released', () => participant.release(ask, call).then(() => true));
       }),
     );
-    // A capture that fails eight times in a row, as one in 256 does here, waits half a minute for its next try.
+    // One that fails eight times in a row, as one in 256 does here, waits half a minute for its next try.
     const isConfirmed = async (): Promise<boolean> => (await payments.balances())['due'] === 0;
     await settled('all that was captured is confirmed', isConfirmed, { withinMs: PATIENT_MS });
     const { captured, cancelled, refused, unknown } = outcomes;
