@@ -1,9 +1,22 @@
 import { newEventId } from '@aura/contracts';
 import { settled } from '@aura/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Client } from 'pg';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi, type MockInstance } from 'vitest';
 import { DecisionAsked } from './generated/protocol.js';
 import { purchase, type Order, type Purchase } from '../test/purchase.js';
 import { SagaSystem, type SagaService } from '../test/saga-services.js';
+
+/** Names of the statements that are sent from here on; `silent` finds no rows, whatever there is. */
+function watched({ silent }: { readonly silent: string }): () => unknown[] {
+  const send = Client.prototype.query as (...args: unknown[]) => unknown;
+  const query = vi.spyOn(Client.prototype, 'query') as unknown as MockInstance<typeof send>;
+  query.mockImplementation(function (this: Client, ...args) {
+    const [sent] = args as [{ name?: string }];
+    return sent.name === silent ? Promise.resolve({ rows: [] }) : send.apply(this, args);
+  });
+  return () => query.mock.calls.map(([sent]) => (sent as { name?: string }).name);
+}
+afterEach(() => vi.restoreAllMocks());
 
 const ORDER: Order = { stock: 'shoes', money: '90', slot: 'monday' };
 
@@ -41,6 +54,17 @@ describe.each(['postgres', 'kafka'] as const)('a saga of four services over the 
     });
     expect(await ended(id)).toMatchObject({ phase: 'COMMITTED' });
     expect(await holdsOf(id)).toEqual(['TAKEN', 'TAKEN', 'TAKEN']);
+  });
+
+  it('H37: the commit tells who waits what was decided: nobody asks the database for it', async () => {
+    const sent = watched({ silent: 'saga_decided_of' }); // what asks for the decisions of other replicas
+    const decided = await running.shop.sagas.outcome(await begin(ORDER), { withinMs: 20_000 });
+    expect(decided).toMatchObject({ decidedAt: expect.any(Date), replies: { stock: { holds: 'shoes' } } });
+    expect(sent()).not.toContain('saga_by_ids');
+    expect(await running.shop.sagas.find(decided?.id ?? '')).toMatchObject({
+      startedAt: decided?.startedAt,
+      decidedAt: decided?.decidedAt,
+    });
   });
 
   it('S3: a refusal aborts, and nobody keeps a hold', async () => {

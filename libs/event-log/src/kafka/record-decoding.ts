@@ -90,7 +90,7 @@ class Cursor {
     return !this.#overflow && this.at <= this.buffer.length;
   }
 
-  /** A zigzag varint that fits 31 bits; with a longer one nothing of this is sound. */
+  /** A zigzag varint of 28 bits at most; with a longer one nothing of this is sound. */
   number(): number {
     let value = 0;
     for (let shift = 0; ; shift += 7) {

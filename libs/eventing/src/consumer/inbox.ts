@@ -1,6 +1,7 @@
 /** What a group has handled already: the only statements on `aura.inbox`. */
 import { run, statement, type Queryable } from '@aura/platform';
 import { IN_UNIT } from '../unit-of-work/begin.js';
+import { REFUSED } from '../unit-of-work/refusal.js';
 import type { InboxDay } from './inbox-days.js';
 import { raiseAllLowWater, raiseLowWater } from './low-water.js';
 import { markAbove } from './low-water-rules.js';
@@ -17,7 +18,7 @@ const INSERT = statement(
   'inbox_insert',
   `insert into aura.inbox (consumer_group, event_id)
    select $1, event_id from unnest($2::uuid[]) as arrived(event_id)
-    where case when ${IN_UNIT} then true else aura.refuse('40001', '{}') end
+    where case when ${IN_UNIT} then true else aura.refuse('${REFUSED.again}', '{}') end
     order by event_id
        on conflict do nothing
    returning event_id`,

@@ -2,7 +2,7 @@ import type { Migration } from './migration.js';
 
 /**
  * `aura.refuse(code, detail)` fails the statement that calls it, and with it the transaction: a statement
- * whose answer nobody waits for before COMMIT is sent says no by itself. `code`: an SQLSTATE of class AU
+ * whose answer nobody waits for before COMMIT is sent says no by itself. `code`: an SQLSTATE
  * (unit-of-work/refusal.ts); `detail`: JSON for whoever catches it.
  *
  * Locks: none, it is a new function.

@@ -3,8 +3,10 @@
  * in SQL, because COMMIT is sent behind it without waiting for its answer.
  */
 
-/** SQLSTATEs of `aura.refuse`. */
+/** SQLSTATEs of `aura.refuse`: of class AU for who asked, or one that everybody knows. */
 export const REFUSED = {
+  /** The same may go well in a moment: it is tried again, as after a serialization failure. */
+  again: '40001',
   /** A position belongs to another owner. */
   staleOwner: 'AU001',
 } as const;

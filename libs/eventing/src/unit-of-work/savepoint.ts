@@ -10,7 +10,8 @@ import type { PoolClient } from 'pg';
 type Query = PoolClient['query'];
 
 export class Savepoint {
-  readonly #send: Query;
+  /** What a savepoint around this one has put in its place; undefined: it is the client's own. */
+  readonly #before: Query | undefined;
   #state: 'waiting' | 'set' | 'over' = 'waiting';
 
   /** `name`: of this savepoint alone. Savepoints of one connection end in the reverse order. */
@@ -18,8 +19,7 @@ export class Savepoint {
     private readonly client: PoolClient,
     private readonly name: string,
   ) {
-    // oxlint-disable-next-line typescript/unbound-method -- put back as it was, it stays the client's
-    this.#send = client.query;
+    this.#before = Object.hasOwn(client, 'query') ? (client as { query: Query }).query : undefined;
     client.query = ((...args: Parameters<Query>) => {
       this.#set();
       return client.query(...args);
@@ -38,16 +38,21 @@ export class Savepoint {
   }
 
   #set(): void {
-    this.client.query = this.#send;
+    this.#putBack();
     this.#state = 'set';
     this.#unwaited(`SAVEPOINT ${this.name}`);
   }
 
   #end(): boolean {
     const wasSet = this.#state === 'set';
-    if (this.#state === 'waiting') this.client.query = this.#send;
+    if (this.#state === 'waiting') this.#putBack();
     this.#state = 'over';
     return wasSet;
+  }
+
+  #putBack(): void {
+    if (this.#before) this.client.query = this.#before;
+    else delete (this.client as { query?: Query }).query;
   }
 
   /** Where it fails, the transaction has failed, or the connection: whoever sends the next one is told. */

@@ -5,6 +5,7 @@
 import type { UnitsOfWork, Work } from '@aura/eventing';
 import { kindOf, TransientError, type Clock } from '@aura/platform';
 import type { AnySaga, Saga } from '../definition.js';
+import { Batches } from './batches.js';
 import type { PlannedStart, StartedSaga, Starting, StartOptions } from './starting.js';
 
 /** More than these do not wait: their callers try again. */
@@ -33,8 +34,7 @@ interface Wanted {
 }
 
 export class StartQueue {
-  #waiting: Wanted[] = [];
-  #running = false;
+  readonly #wanted = new Batches<Wanted>(AT_ONCE, (some) => this.#start(some));
 
   constructor(
     private readonly starting: Starting,
@@ -45,22 +45,11 @@ export class StartQueue {
   /** Resolves when it is committed. Rejects with what `Starting.plan` throws, and with `ConflictError`. */
   add<I extends object>(saga: Saga<I>, input: I, options: StartOptions): Promise<StartedSaga> {
     return new Promise((resolve, reject) => {
-      if (this.#waiting.length >= MAX_WAITING)
+      if (this.#wanted.waiting >= MAX_WAITING)
         throw new TransientError(`${MAX_WAITING} starts of sagas wait to be written: try again`);
       const planned = this.starting.plan(saga, input, options, this.clock.now());
-      this.#waiting.push({ saga, input, planned, resolve, reject });
-      if (!this.#running) void this.#run();
+      this.#wanted.add({ saga, input, planned, resolve, reject });
     });
-  }
-
-  async #run(): Promise<void> {
-    this.#running = true;
-    while (this.#waiting.length > 0) {
-      const some = this.#waiting.slice(0, AT_ONCE);
-      this.#waiting = this.#waiting.slice(AT_ONCE);
-      await this.#start(some);
-    }
-    this.#running = false;
   }
 
   async #start(some: readonly Wanted[]): Promise<void> {

@@ -7,6 +7,8 @@ const POLL_MS = 50;
 /** A service with more waiting callers than this answers at once: they ask again. */
 const MAX_WAITING = 10_000;
 
+const AT_ONCE = { decided: Promise.resolve(undefined), leave: (): void => undefined };
+
 type Waiter = (decided: SagaView | undefined) => void;
 
 /**
@@ -48,8 +50,8 @@ export class Waiting {
    * wait any more: look then. `leave`: it is not waited for any longer.
    */
   for(id: string, withinMs: number): { decided: Promise<SagaView | undefined>; leave(): void } {
+    if (withinMs <= 0 || this.#waiting.size >= MAX_WAITING) return AT_ONCE;
     const { promise: decided, resolve } = Promise.withResolvers<SagaView | undefined>();
-    if (withinMs <= 0 || this.#waiting.size >= MAX_WAITING) resolve(undefined);
     const timer = globalThis.setTimeout(() => resolve(undefined), withinMs);
     const first = this.#waiting.size === 0;
     const waiters = this.#waiting.get(id) ?? new Set();

@@ -7,7 +7,7 @@
  * - what is recorded is decided where a trace begins: sampling.ts;
  * - the context travels as W3C `traceparent` and `tracestate`: over HTTP, and through outbox and log;
  * - the Kafka client has no spans of its own: units and handlers have them, linked to their events, whatever
- *   the log is; with those of each message beside them tracing cost three times as much.
+ *   the log is; with those of each message beside them tracing cost twice as much.
  */
 import { context, metrics, propagation, trace } from '@opentelemetry/api';
 import { W3CTraceContextPropagator } from '@opentelemetry/core';

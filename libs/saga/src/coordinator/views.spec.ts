@@ -1,0 +1,52 @@
+import type { Queryable } from '@aura/platform';
+import { settled } from '@aura/testing';
+import { expect, it } from 'vitest';
+import { Views } from './views.js';
+
+/** A database that answers when it is told to. */
+function slowDatabase() {
+  const asked: { ids: string[]; answer: (known: readonly string[]) => void; fail: (error: Error) => void }[] =
+    [];
+  const query = ({ values }: { values?: unknown[] }) => {
+    const { promise, resolve, reject } = Promise.withResolvers<{ rows: object[] }>();
+    const ids = String(values?.[0]).replaceAll(/[{}"]/g, '').split(',');
+    const answer = (known: readonly string[]): void => resolve({ rows: known.map(rowOf) });
+    asked.push({ ids, answer, fail: reject });
+    return promise;
+  };
+  return { asked, db: { query } as unknown as Queryable };
+}
+
+const rowOf = (id: string) => ({
+  id,
+  type: 'order',
+  version: 1,
+  state: { phase: 'PREPARING', branches: [], why: null, attention: null, deadline: 0 },
+  started_at: new Date(0),
+  decided_at: null,
+  ended_at: null,
+});
+
+it('sagas that are looked for while a query is under way share the next one, each its own answer', async () => {
+  const { asked, db } = slowDatabase();
+  const views = new Views(db);
+  const [first, ...others] = ['a', 'b', 'c', 'b'].map((id) => views.find(id));
+  asked[0]?.answer(['a']);
+  expect(await first).toMatchObject({ id: 'a' });
+  await settled('the next query', () => asked.length === 2);
+  asked[1]?.answer(['b']);
+  expect((await Promise.all(others)).map((view) => view?.id)).toEqual(['b', undefined, 'b']);
+  expect(asked.map(({ ids }) => ids)).toEqual([['a'], ['b', 'c']]);
+});
+
+it('a query that fails fails those who asked in it, and nobody after them', async () => {
+  const { asked, db } = slowDatabase();
+  const views = new Views(db);
+  const failing = expect(views.find('a')).rejects.toThrow('away');
+  asked[0]?.fail(new Error('away'));
+  await failing;
+  const found = views.find('a');
+  await settled('the next query', () => asked.length === 2);
+  asked[1]?.answer(['a']);
+  expect(await found).toMatchObject({ id: 'a' });
+});
