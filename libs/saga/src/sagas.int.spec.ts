@@ -8,6 +8,7 @@ import { SagaSystem, type SagaService } from '../test/saga-services.js';
 
 /** Names of the statements that are sent from here on; `silent` finds no rows, whatever there is. */
 function watched({ silent }: { readonly silent: string }): () => unknown[] {
+  // oxlint-disable-next-line typescript/unbound-method -- called on whichever client it was called on
   const send = Client.prototype.query as (...args: unknown[]) => unknown;
   const query = vi.spyOn(Client.prototype, 'query') as unknown as MockInstance<typeof send>;
   query.mockImplementation(function (this: Client, ...args) {

@@ -97,10 +97,11 @@ it('H1: an answer to COMMIT that is not COMMIT is an error, even where the state
   expect(await items()).toEqual([]);
 });
 
+const read = () => service.units.run((work) => work.manager.find(Item));
+
 it('plans of a connection that has grown old are thrown away before its next unit', async () => {
   const sent = vi.spyOn(Client.prototype, 'query');
-  const discards = (): number => sent.mock.calls.filter(([sql]) => String(sql) === 'DISCARD PLANS').length;
-  const read = () => service.units.run((work) => work.manager.find(Item));
+  const discards = (): number => sent.mock.calls.filter(([sql]) => sql === 'DISCARD PLANS').length;
   await read();
   const before = discards();
   vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 3_600_000);

@@ -27,7 +27,7 @@ const rowOf = (id: string) => ({
   ended_at: null,
 });
 
-it('sagas that are looked for while a query is under way share the next one, each its own answer', async () => {
+it('sagas that are looked for while a query is under way share the next one', async () => {
   const { asked, db } = slowDatabase();
   const views = new Views(db);
   const [first, ...others] = ['a', 'b', 'c', 'b'].map((id) => views.find(id));
