@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { ConflictError } from '@aura/platform';
-import { Sagas, type Saga, type SagaView } from '@aura/saga';
+import { Sagas, type Saga, type SagaView, type StartedSaga } from '@aura/saga';
 import { CONFIG, ProblemException, type Config } from '@aura/service';
 import { Inject, Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
@@ -40,9 +40,10 @@ export class Purchases {
   async buy(asked: PurchaseAsked, key: string): Promise<PurchaseView> {
     const requestHash = createHash('sha256').update(JSON.stringify(asked)).digest('hex');
     const earlier = await this.#earlier(key, requestHash);
-    const id = earlier ?? (await this.#start(asked, key, requestHash));
-    const saga = await this.sagas.outcome(id, { withinMs: this.config.purchaseWaitMs });
-    return earlier ? this.find(id) : view(id, await this.#kept(id), saga);
+    const started = earlier ?? (await this.#start(asked, key, requestHash));
+    const saga = await this.sagas.outcome(started, { withinMs: this.config.purchaseWaitMs });
+    if (typeof started === 'string') return this.find(started);
+    return view(started.id, await this.#kept(started.id), saga);
   }
 
   /** Throws a 404 for an id that is nobody's. */
@@ -74,13 +75,13 @@ export class Purchases {
   }
 
   /** Two of the same key at the same time are one saga: the other one's, where it was first. */
-  async #start(asked: PurchaseAsked, key: string, requestHash: string): Promise<string> {
+  async #start(asked: PurchaseAsked, key: string, requestHash: string): Promise<string | StartedSaga> {
     const { items, addressRef, paymentMethodRef: methodRef } = asked;
     const { lines, totalCents: amountCents, currency } = await this.prices.quote(items);
     const purchase = { idempotencyKey: key, requestHash, lines };
     const outfit = { items, amountCents, currency, methodRef, addressRef, purchase };
     try {
-      return (await this.sagas.submit(this.#saga, outfit, { idempotencyKey: key })).id;
+      return await this.sagas.submit(this.#saga, outfit, { idempotencyKey: key });
     } catch (error) {
       if (!(error instanceof ConflictError)) throw error;
       const first = await this.#earlier(key, requestHash);

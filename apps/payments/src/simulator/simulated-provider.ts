@@ -274,9 +274,8 @@ function inAWhile(signal: AbortSignal): Promise<unknown> {
   return pause(2_500, undefined, { signal, ref: false });
 }
 
-function outcomeOf({ id, reference, state }: Known): Authorisation {
-  if (state === 'declined')
-    return { held: false, code: 'card-declined', reason: `the card was declined for payment ${reference}` };
+function outcomeOf({ id, state }: Known): Authorisation {
+  if (state === 'declined') return { held: false, code: 'card-declined', reason: 'the card was declined' };
   return { held: true, authorisation: id };
 }
 
