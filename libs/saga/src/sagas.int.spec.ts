@@ -6,14 +6,14 @@ import { DecisionAsked } from './generated/protocol.js';
 import { purchase, type Order, type Purchase } from '../test/purchase.js';
 import { SagaSystem, type SagaService } from '../test/saga-services.js';
 
-/** Names of the statements that are sent from here on; `silent` finds no rows, whatever there is. */
+/** Names of the statements that are sent from here on; `silent` is asked for no ids, and so finds no rows. */
 function watched({ silent }: { readonly silent: string }): () => unknown[] {
   // oxlint-disable-next-line typescript/unbound-method -- called on whichever client it was called on
   const send = Client.prototype.query as (...args: unknown[]) => unknown;
   const query = vi.spyOn(Client.prototype, 'query') as unknown as MockInstance<typeof send>;
   query.mockImplementation(function (this: Client, ...args) {
-    const [sent] = args as [{ name?: string }];
-    return sent.name === silent ? Promise.resolve({ rows: [] }) : send.apply(this, args);
+    const [sent, ...rest] = args as [{ name?: string }];
+    return send.call(this, sent.name === silent ? { ...sent, values: [[]] } : sent, ...rest);
   });
   return () => query.mock.calls.map(([sent]) => (sent as { name?: string }).name);
 }
