@@ -1,7 +1,6 @@
-import { statement } from '@aura/platform';
+import { GroupCommit, statement } from '@aura/platform';
 import { Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
-import { Batch } from './batch.js';
 
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
@@ -13,10 +12,10 @@ const TOKENS = statement(
 /** The payment methods that are known. One query serves all who ask at the same time. */
 @Injectable()
 export class PaymentMethods {
-  readonly #tokens: Batch<string, string | undefined>;
+  readonly #tokens: GroupCommit<string, string | undefined>;
 
   constructor(entities: EntityManager) {
-    this.#tokens = new Batch(async (refs) => {
+    this.#tokens = new GroupCommit(async (refs) => {
       const rows = await entities.query<{ ref: string; token: string }[]>(TOKENS.text, [refs]);
       const tokens = new Map(rows.map(({ ref, token }) => [ref, token]));
       return refs.map((ref) => tokens.get(ref));

@@ -9,9 +9,11 @@ export {
   TransientError,
   type ErrorKind,
 } from './errors.js';
+export { GroupCommit } from './group-commit.js';
 export { silentLogger, type Logger } from './logger.js';
 export { Loop, type LoopOptions, type Next } from './loop.js';
 export { Shutdown, STOP_STAGES, type StopStage } from './shutdown.js';
+export { keepPlansFresh } from './plans.js';
 export { run, statement, type Queryable, type Statement } from './sql.js';
 export { withClient } from './with-client.js';
 export { traceContext, traceHeaders, type TraceHeaders } from './trace.js';

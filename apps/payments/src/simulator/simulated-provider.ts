@@ -10,9 +10,8 @@
  * P4 every wait ends: with the caller's signal, with `close`, or after 30 s.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Clock, systemClock } from '@aura/platform';
+import { GroupCommit, systemClock, type Clock } from '@aura/platform';
 import type { Pool } from 'pg';
-import { Batch } from '../batch.js';
 import {
   ProviderRefusedError,
   ProviderUnavailableError,
@@ -66,20 +65,20 @@ export class SimulatedProvider implements PaymentProvider {
   readonly #closing = new AbortController();
   /** P2. Executed behind their callers' backs. */
   readonly #late = new Set<Promise<unknown>>();
-  readonly #arriving: Batch<NewKnown, Standing | undefined>;
-  readonly #byId: Batch<string, Known | undefined>;
-  readonly #byReference: Batch<string, Known | undefined>;
-  readonly #capturing: Batch<Move, boolean>;
+  readonly #arriving: GroupCommit<NewKnown, Standing | undefined>;
+  readonly #byId: GroupCommit<string, Known | undefined>;
+  readonly #byReference: GroupCommit<string, Known | undefined>;
+  readonly #capturing: GroupCommit<Move, boolean>;
   #closed: Promise<void> | undefined;
 
   constructor(private readonly options: SimulatorOptions) {
     const books = new ProviderBooks(options.pool);
     this.#books = books;
     this.#clock = options.clock ?? systemClock;
-    this.#arriving = new Batch((all) => books.arrive(all));
-    this.#byId = new Batch((ids) => books.byId(ids));
-    this.#byReference = new Batch((references) => books.byReference(references));
-    this.#capturing = new Batch((moves) => books.capture(moves));
+    this.#arriving = new GroupCommit((all) => books.arrive(all));
+    this.#byId = new GroupCommit((ids) => books.byId(ids));
+    this.#byReference = new GroupCommit((references) => books.byReference(references));
+    this.#capturing = new GroupCommit((moves) => books.capture(moves));
   }
 
   authorise(request: AuthoriseRequest, call: ProviderCall): Promise<Authorisation> {

@@ -3,15 +3,13 @@
  * caller it is a transaction per start; at many it is a transaction for all of them.
  */
 import type { UnitsOfWork, Work } from '@aura/eventing';
-import { kindOf, TransientError, type Clock } from '@aura/platform';
+import { GroupCommit, kindOf, TransientError, type Clock } from '@aura/platform';
 import type { AnySaga, Saga } from '../definition.js';
-import { Batches } from './batches.js';
+import { asError } from '../participant/business.js';
 import type { PlannedStart, StartedSaga, Starting, StartOptions } from './starting.js';
 
 /** More than these do not wait: their callers try again. */
 const MAX_WAITING = 10_000;
-/** Most starts of one transaction. */
-const AT_ONCE = 500;
 
 /** A saga that has just been started, for the rows that its service writes beside it. */
 export interface BegunSaga<I extends object = object> {
@@ -29,12 +27,10 @@ interface Wanted {
   readonly saga: AnySaga;
   readonly input: object;
   readonly planned: PlannedStart;
-  resolve(started: StartedSaga): void;
-  reject(error: unknown): void;
 }
 
 export class StartQueue {
-  readonly #wanted = new Batches<Wanted>(AT_ONCE, (some) => this.#start(some));
+  readonly #wanted = new GroupCommit<Wanted, StartedSaga>((some) => this.#start(some));
 
   constructor(
     private readonly starting: Starting,
@@ -43,29 +39,26 @@ export class StartQueue {
   ) {}
 
   /** Resolves when it is committed. Rejects with what `Starting.plan` throws, and with `ConflictError`. */
-  add<I extends object>(saga: Saga<I>, input: I, options: StartOptions): Promise<StartedSaga> {
-    return new Promise((resolve, reject) => {
-      if (this.#wanted.waiting >= MAX_WAITING)
-        throw new TransientError(`${MAX_WAITING} starts of sagas wait to be written: try again`);
-      const planned = this.starting.plan(saga, input, options, this.clock.now());
-      this.#wanted.add({ saga, input, planned, resolve, reject });
-    });
+  async add<I extends object>(saga: Saga<I>, input: I, options: StartOptions): Promise<StartedSaga> {
+    if (this.#wanted.waiting >= MAX_WAITING)
+      throw new TransientError(`${MAX_WAITING} starts of sagas wait to be written: try again`);
+    const planned = this.starting.plan(saga, input, options, this.clock.now());
+    return this.#wanted.add({ saga, input, planned });
   }
 
-  async #start(some: readonly Wanted[]): Promise<void> {
+  async #start(some: readonly Wanted[]): Promise<(StartedSaga | Error)[]> {
     try {
-      const started = await this.units.run((work) => this.#write(some, work), undefined, 'starts of sagas');
-      for (const [i, wanted] of some.entries()) {
-        const outcome = started[i];
-        if (outcome instanceof Error) wanted.reject(outcome);
-        else wanted.resolve(outcome as StartedSaga);
-      }
+      return await this.units.run((work) => this.#write(some, work), undefined, 'starts of sagas');
     } catch (error) {
       // What passes is nobody's fault, and a COMMIT of unknown outcome must not be tried again. Of anything
       // else, whose fault it was is found by trying each alone.
-      const isOnes = some.length > 1 && kindOf(error) !== 'transient';
-      if (isOnes) for (const one of some) await this.#start([one]);
-      else for (const wanted of some) wanted.reject(error);
+      if (some.length === 1 || kindOf(error) === 'transient') throw error;
+      const outcomes: (StartedSaga | Error)[] = [];
+      for (const one of some) {
+        const alone = this.#start([one]).catch((own: unknown) => [asError(own)]);
+        outcomes.push(...(await alone));
+      }
+      return outcomes;
     }
   }
 

@@ -30,7 +30,9 @@ const rowOf = (id: string) => ({
 it('sagas that are looked for while a query is under way share the next one', async () => {
   const { asked, db } = slowDatabase();
   const views = new Views(db);
-  const [first, ...others] = ['a', 'b', 'c', 'b'].map((id) => views.find(id));
+  const first = views.find('a');
+  await settled('the first query', () => asked.length === 1);
+  const others = ['b', 'c', 'b'].map((id) => views.find(id));
   asked[0]?.answer(['a']);
   expect(await first).toMatchObject({ id: 'a' });
   await settled('the next query', () => asked.length === 2);
@@ -43,6 +45,7 @@ it('a query that fails fails those who asked in it, and nobody after them', asyn
   const { asked, db } = slowDatabase();
   const views = new Views(db);
   const failing = expect(views.find('a')).rejects.toThrow('away');
+  await settled('the first query', () => asked.length === 1);
   asked[0]?.fail(new Error('away'));
   await failing;
   const found = views.find('a');
