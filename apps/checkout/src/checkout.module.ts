@@ -8,6 +8,7 @@ import { PurchasesController } from './http/purchases.controller.js';
 import { InventoryPrices } from './inventory-prices.js';
 import { Purchases1764244800000 } from './migrations/1764244800000-purchases.js';
 import { ReturnNotices1764331200000 } from './migrations/1764331200000-return-notices.js';
+import { PurchaseRows } from './purchase-rows.js';
 import { Purchases } from './purchases.service.js';
 import { ReturnNoticeParticipant } from './return-notice.participant.js';
 import type { settings } from './settings.js';
@@ -32,6 +33,7 @@ export function checkoutModule({ purchasePrepareMs }: Config<typeof settings>): 
     controllers: [PurchasesController],
     providers: [
       Purchases,
+      PurchaseRows,
       ReturnNoticeParticipant,
       {
         provide: InventoryPrices,

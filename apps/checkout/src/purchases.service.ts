@@ -6,9 +6,10 @@ import { Inject, Injectable } from '@nestjs/common';
 import { EntityManager } from 'typeorm';
 import { buyOutfit, type Outfit } from './buy-outfit.saga.js';
 import { purchaseView, type PurchaseView } from './domain/purchase-view.js';
-import { Purchase } from './entities/purchase.entity.js';
+import type { Purchase } from './entities/purchase.entity.js';
 import { ReturnNotice } from './entities/return-notice.entity.js';
 import { InventoryPrices, type BasketLine } from './inventory-prices.js';
+import { PurchaseRows } from './purchase-rows.js';
 import type { settings } from './settings.js';
 
 export interface PurchaseAsked {
@@ -27,6 +28,7 @@ export class Purchases {
   constructor(
     private readonly sagas: Sagas,
     private readonly prices: InventoryPrices,
+    private readonly rows: PurchaseRows,
     private readonly entities: EntityManager,
     @Inject(CONFIG) private readonly config: Config<typeof settings>,
   ) {
@@ -43,13 +45,13 @@ export class Purchases {
     const started = earlier ?? (await this.#start(asked, key, requestHash));
     const saga = await this.sagas.outcome(started, { withinMs: this.config.purchaseWaitMs });
     if (typeof started === 'string') return this.find(started);
-    return view(started.id, await this.#kept(started.id), saga);
+    return view(started.id, await this.rows.byId(started.id), saga);
   }
 
   /** Throws a 404 for an id that is nobody's. */
   async find(id: string): Promise<PurchaseView> {
     const [purchase, saga, notices] = await Promise.all([
-      this.#kept(id),
+      this.rows.byId(id),
       this.sagas.find(id),
       this.entities.find(ReturnNotice, { where: { purchaseId: id }, order: { noticedAt: 'ASC' } }),
     ]);
@@ -58,17 +60,13 @@ export class Purchases {
 
   /** Cancels while it still can; the answer says what became of it. Throws as `find` does. */
   async cancel(id: string): Promise<PurchaseView> {
-    const purchase = await this.#kept(id);
+    const purchase = await this.rows.byId(id);
     const why = { code: 'cancelled', text: 'the buyer cancelled it' };
     return view(id, purchase, purchase && (await this.sagas.cancel(id, why)));
   }
 
-  #kept(id: string): Promise<Purchase | null> {
-    return this.entities.findOneBy(Purchase, { id });
-  }
-
   async #earlier(key: string, requestHash: string): Promise<string | undefined> {
-    const known = await this.entities.findOneBy(Purchase, { idempotencyKey: key });
+    const known = await this.rows.byIdempotencyKey(key);
     if (known && known.requestHash !== requestHash)
       throw new ProblemException({ status: 422, kind: 'idempotency-key', detail: SAME_KEY });
     return known?.id;
@@ -93,8 +91,8 @@ export class Purchases {
 
 function view(
   id: string,
-  purchase: Purchase | null,
-  saga: SagaView | null | undefined,
+  purchase: Purchase | undefined,
+  saga: SagaView | undefined,
   notices: readonly ReturnNotice[] = [],
 ): PurchaseView {
   if (purchase && saga) return purchaseView(purchase, saga, notices);

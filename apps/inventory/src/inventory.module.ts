@@ -1,6 +1,7 @@
 import { databaseModule, eventsModule } from '@aura/service';
 import { Module } from '@nestjs/common';
 import { CatalogueLoader } from './catalogue/catalogue-loader.js';
+import { Prices } from './catalogue/prices.js';
 import { Garment } from './entities/garment.entity.js';
 import { Stock } from './entities/stock.entity.js';
 import { GarmentsController } from './http/garments.controller.js';
@@ -16,6 +17,6 @@ import { StockParticipant } from './stock/stock-participant.js';
     eventsModule({ publishes: [], subscribes: [] }),
   ],
   controllers: [GarmentsController, QuotesController],
-  providers: [CatalogueLoader, StockParticipant, RestockParticipant],
+  providers: [CatalogueLoader, Prices, StockParticipant, RestockParticipant],
 })
 export class InventoryModule {}

@@ -1,8 +1,8 @@
 import { ProblemException } from '@aura/service';
 import { Body, Controller, HttpCode, Post } from '@nestjs/common';
 import { ApiBody, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
-import { EntityManager } from 'typeorm';
 import { z } from 'zod';
+import { Prices } from '../catalogue/prices.js';
 import { CODE, MAX_LINES, MAX_QUANTITY, pieceKey } from '../domain/basket.js';
 import { quoteOf, type Price, type Quote } from '../domain/quote.js';
 
@@ -31,16 +31,10 @@ const QuoteSchema = z.object({
   totalCents: z.int(),
 });
 
-/** Once per line that is known, in any order. */
-const PRICES = `
-  select asked.sku, asked.size, g.name, g.price_cents as "priceCents"
-    from unnest($1::text[], $2::text[]) as asked(sku, size)
-    join garment g on g.sku = asked.sku and g.offered and asked.size = any(g.sizes)`;
-
 @ApiTags('quotes')
 @Controller('quotes')
 export class QuotesController {
-  constructor(private readonly entities: EntityManager) {}
+  constructor(private readonly prices: Prices) {}
 
   @Post()
   @HttpCode(200)
@@ -51,11 +45,7 @@ export class QuotesController {
   @ApiBody({ schema: z.toJSONSchema(QuoteAsked, { target: 'openapi-3.0', io: 'input' }) as object })
   @ApiResponse({ status: 200, schema: z.toJSONSchema(QuoteSchema, { target: 'openapi-3.0' }) as object })
   async quote(@Body({ schema: QuoteAsked }) { items }: z.output<typeof QuoteAsked>): Promise<Quote> {
-    const found: (Price & { sku: string; size: string })[] = await this.entities.query(PRICES, [
-      items.map(({ sku }) => sku),
-      items.map(({ size }) => size),
-    ]);
-    const prices = new Map(found.map((price) => [pieceKey(price), price]));
+    const prices = await this.prices.of(items);
     const unknown = items.flatMap((item, index) =>
       prices.has(pieceKey(item))
         ? []
