@@ -68,9 +68,10 @@ export const COMMON_SETTINGS = {
     .optional()
     .describe('Where traces go (OTLP over HTTP), for example http://127.0.0.1:4318; nowhere without it.'),
   traceSampleRatio: share()
-    .default(1)
+    .optional()
     .describe(
-      'Share of the traces begun here that are recorded, 0 to 1; others are as where they were begun.',
+      'Share of the traces begun here that are recorded, 0 to 1; others are as where they were begun. ' +
+        '1 without it, and 0 where traces go nowhere.',
     ),
   serviceTokenSecret: secret(32)
     .optional()

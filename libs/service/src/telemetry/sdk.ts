@@ -24,7 +24,10 @@ export interface TelemetryOptions {
   readonly serviceName: string;
   /** Base URL of an OTLP/HTTP collector; traces are sent to `<it>/v1/traces`. Nothing is sent without it. */
   readonly otlpEndpoint?: string | undefined;
-  /** Share of the traces begun here that are recorded; default 1; `OTEL_TRACES_SAMPLER` is not read. */
+  /**
+   * Share of the traces begun here that are recorded; `OTEL_TRACES_SAMPLER` is not read. Default 1; where
+   * spans are sent nowhere 0: their ids are made all the same.
+   */
   readonly traceSampleRatio?: number | undefined;
   /** Further processors: a test's exporter. */
   readonly spanProcessors?: readonly SpanProcessor[];
@@ -40,7 +43,7 @@ let sdk: NodeSDK | undefined;
 export function startTelemetry({
   serviceName,
   otlpEndpoint,
-  traceSampleRatio = 1,
+  traceSampleRatio,
   spanProcessors = [],
 }: TelemetryOptions): boolean {
   if (sdk) return false;
@@ -51,11 +54,12 @@ export function startTelemetry({
   const exporters = otlpEndpoint
     ? [new BatchSpanProcessor({ exporter: new OTLPTraceExporter({ url: tracesUrl(otlpEndpoint) }) })]
     : [];
+  const recorders = [...spanProcessors, ...exporters];
   sdk = new NodeSDK({
     serviceName,
-    sampler: samplerOf(traceSampleRatio),
+    sampler: samplerOf(traceSampleRatio ?? (recorders.length > 0 ? 1 : 0)),
     // Without any processor there would be no trace ids at all: none in the log, none in the outbox.
-    spanProcessors: [new NoopSpanProcessor(), ...spanProcessors, ...exporters],
+    spanProcessors: [new NoopSpanProcessor(), ...recorders],
     metricReaders: [openMetrics()],
     textMapPropagator: new W3CTraceContextPropagator(),
     instrumentations: [
