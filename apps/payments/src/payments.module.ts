@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { Shutdown, type Clock, type Logger } from '@aura/platform';
+import { keepPlansFresh, Shutdown, type Clock, type Logger } from '@aura/platform';
 import { CLOCK, CONFIG, databaseModule, eventsModule, LOGGER, type Config } from '@aura/service';
 import { Module } from '@nestjs/common';
 import { Pool } from 'pg';
@@ -54,6 +54,7 @@ function simulator(config: Settings, logger: Logger, clock: Clock, shutdown: Shu
     connectionTimeoutMillis: 10_000,
     query_timeout: 10_000,
   });
+  keepPlansFresh(pool);
   pool.on('error', (error) => logger.warn({ error }, 'an idle connection of the simulated provider broke'));
   const seed = config.simulatorSeed ?? randomInt(2 ** 32);
   const faultRate = config.simulatorFaultPercent / 100;

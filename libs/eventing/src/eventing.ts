@@ -4,7 +4,7 @@
  */
 import type { Contracts, EventEnvelope, EventType, SchemaRegistry } from '@aura/contracts';
 import type { EventLog } from '@aura/event-log';
-import { Loop, systemClock, withClient, type Clock, type Logger } from '@aura/platform';
+import { keepPlansFresh, Loop, systemClock, withClient, type Clock, type Logger } from '@aura/platform';
 import type { Pool } from 'pg';
 import type { DataSource } from 'typeorm';
 import { Consumer, type ConsumerLimits, type ConsumerStatus } from './consumer/consumer.js';
@@ -32,7 +32,7 @@ import { Relay, type RelayStatus } from './outbox/relay.js';
 import { WakeUp } from './outbox/wake-up.js';
 import { OutboxReplay } from './replay/replay-operations.js';
 import { replayTasks } from './replay/replay-task.js';
-import type { TaskHandler } from './tasks/task.js';
+import type { AnyTaskHandler } from './tasks/task.js';
 import { TaskRunner } from './tasks/task-runner.js';
 import { UnitsOfWork } from './unit-of-work/units-of-work.js';
 
@@ -102,10 +102,10 @@ export class Eventing {
   readonly #topics: Loop;
   #tasks: TaskRunner | undefined;
   /** Of libs beside the service's own: added before `run`, or after. */
-  readonly #added: TaskHandler[] = [];
+  readonly #added: AnyTaskHandler[] = [];
   readonly #findings: FindingSource[] = [];
   readonly #takeBack: (() => Promise<void>)[] = [];
-  #redrives: TaskHandler | undefined;
+  #redrives: AnyTaskHandler | undefined;
   #consumer: Consumer | undefined;
   #topicsReady: boolean;
 
@@ -113,6 +113,7 @@ export class Eventing {
     const { dataSource, logger, contracts, clock = systemClock, log, registry } = options;
     const connection = { connectionString: options.databaseUrl };
     this.pool = (dataSource.driver as unknown as { master: Pool }).master;
+    keepPlansFresh(this.pool);
     this.units = new UnitsOfWork({
       dataSource,
       contracts,
@@ -163,7 +164,7 @@ export class Eventing {
   }
 
   /** Starts publishing, and the tasks of `handlers`. */
-  async run(handlers: readonly TaskHandler[]): Promise<void> {
+  async run(handlers: readonly AnyTaskHandler[]): Promise<void> {
     const { logger, log, registry, service: source, taskLeaseMs: leaseMs } = this.options;
     const { context: units } = this.units;
     const replays = replayTasks({ pool: this.pool, units, log, registry, source, logger });
@@ -182,7 +183,7 @@ export class Eventing {
   }
 
   /** More kinds of tasks, before `run` or after it. */
-  addTasks(handlers: readonly TaskHandler[]): void {
+  addTasks(handlers: readonly AnyTaskHandler[]): void {
     this.#added.push(...handlers);
     for (const handler of handlers) this.#tasks?.add(handler);
   }

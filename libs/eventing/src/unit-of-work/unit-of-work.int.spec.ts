@@ -1,7 +1,6 @@
 import { derivedId, isUuidV7, type EventEnvelope } from '@aura/contracts';
-import { Client } from 'pg';
 import { EntitySchema } from 'typeorm';
-import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { Counted, serviceFixture, type ServiceFixture } from '../../test/service-fixture.js';
 import { SwallowedSqlError, UnknownOutcomeError } from './commit.js';
 import { UnitOfWork } from './unit-of-work.js';
@@ -95,22 +94,6 @@ it('H1: an answer to COMMIT that is not COMMIT is an error, even where the state
     await unit.rollback();
   }
   expect(await items()).toEqual([]);
-});
-
-const read = () => service.units.run((work) => work.manager.find(Item));
-
-it('plans of a connection that has grown old are thrown away before its next unit', async () => {
-  const sent = vi.spyOn(Client.prototype, 'query');
-  const discards = (): number => sent.mock.calls.filter(([sql]) => sql === 'DISCARD PLANS').length;
-  await read();
-  const before = discards();
-  vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 3_600_000);
-  try {
-    await read();
-    expect(discards()).toBe(before + 1);
-  } finally {
-    vi.restoreAllMocks();
-  }
 });
 
 it('U7: a last statement that fails keeps the COMMIT behind it from counting, and is told', async () => {

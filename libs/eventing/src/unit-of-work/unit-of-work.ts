@@ -14,7 +14,6 @@ import { insertOutboxRows, type OutboxRow } from '../outbox/outbox.js';
 import { insertTasks, type TaskRow } from '../tasks/task-store.js';
 import { sendBegin } from './begin.js';
 import { assertHealthy, commitTransaction, inOneWrite } from './commit.js';
-import { arePlansOld } from './plans.js';
 import { Savepoint } from './savepoint.js';
 import type { Cause, NewTask, RaisedEvent, RaiseOptions, ScheduledTask, Work } from './work.js';
 
@@ -91,10 +90,7 @@ export class UnitOfWork {
   async beginWith<T>(first: () => Promise<T>): Promise<T> {
     (this.runner as { isTransactionActive: boolean }).isTransactionActive = true; // it went past TypeORM
     const { client } = this;
-    const [, result] = await inOneWrite(client, () => {
-      const discarded = arePlansOld(client, performance.now()) ? client.query('DISCARD PLANS') : undefined;
-      return Promise.all([sendBegin(client), first(), discarded]);
-    });
+    const [, result] = await inOneWrite(client, () => Promise.all([sendBegin(client), first()]));
     return result;
   }
 
