@@ -9,11 +9,19 @@ export {
   type RaiseOptions,
   type ScheduledTask,
   type Work,
+  workWith,
 } from './unit-of-work/work.js';
 export { migrate, type MigrationSet } from './migrations/migrate.js';
 export type { Migration } from './migrations/migration.js';
 export { errorRecord, type ErrorRecord } from './letters/error-record.js';
-export { type Task, type TaskEnding, type TaskHandler } from './tasks/task.js';
+export type {
+  AnyTaskHandler,
+  EndedTask,
+  SetTaskHandler,
+  Task,
+  TaskEnding,
+  TaskHandler,
+} from './tasks/task.js';
 export { taskErrors } from './tasks/task-store.js';
 export { TaskRunner, type TaskRunnerOptions } from './tasks/task-runner.js';
 export { Relay, type RelayOptions, type RelayStatus } from './outbox/relay.js';

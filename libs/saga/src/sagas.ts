@@ -1,6 +1,6 @@
 /** The sagas of one service, put together without a framework; `nest/saga.module.ts` puts them into Nest. */
 import type { BranchType, EventType } from '@aura/contracts';
-import { migrate, type EventHandler, type Eventing, type TaskHandler, type Work } from '@aura/eventing';
+import { migrate, type EventHandler, type Eventing, type AnyTaskHandler, type Work } from '@aura/eventing';
 import {
   InvariantError,
   run,
@@ -159,7 +159,7 @@ export class Sagas {
     return [...this.#coordinator.handlers(), ...this.#parts.participants.handlers()];
   }
 
-  tasks(): TaskHandler[] {
+  tasks(): AnyTaskHandler[] {
     return this.#parts.participants.tasks();
   }
 

@@ -1,4 +1,4 @@
-import type { Task } from '@aura/eventing';
+import type { SetTaskHandler, Task } from '@aura/eventing';
 import { seeded, type Seeded } from '@aura/testing';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { prepared, refused, type ExternalParticipant } from '../src/participant/participant.js';
@@ -55,10 +55,10 @@ async function attempt({ fault, dies = false }: { fault?: Fault; dies?: boolean 
   const [task] = await service.rows<Task>('select id, kind, key, payload from aura.task');
   if (!task) return false;
   till.fault = fault;
-  const handler = service.participants.tasks().find(({ kind }) => kind === task.kind);
+  const handler = service.participants.tasks().find(({ kind }) => kind === task.kind) as SetTaskHandler;
   try {
-    const ending = await handler?.run({ ...task, attempt: 1 }, new AbortController().signal);
-    if (dies || !ending) return true;
+    const result = await handler.run({ ...task, attempt: 1 }, new AbortController().signal);
+    if (dies) return true;
     const cause = {
       kind: 'task',
       taskId: task.id,
@@ -68,7 +68,7 @@ async function attempt({ fault, dies = false }: { fault?: Fault; dies?: boolean 
     };
     await service.units.run(async (work) => {
       await work.manager.query('delete from aura.task where id = $1', [task.id]);
-      await ending(work);
+      await handler.endAll([{ task, result, work, within: (fn) => fn() }], work);
     }, cause as never);
   } catch {
     // As a task runner takes it: it is tried again.

@@ -1,7 +1,7 @@
 import type { EventEnvelope } from '@aura/contracts';
 import { InvariantError } from '@aura/platform';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
-import type { Work } from '../unit-of-work/work.js';
+import { workWith, type Work } from '../unit-of-work/work.js';
 
 /**
  * The `work` of a set handler: the same transaction, but each raised event and task must name which event
@@ -19,20 +19,14 @@ function withCauses(work: Work, handler: string): Work {
       `set handler ${handler} ${what} without naming the event that caused it: give { cause }`,
     );
   };
-  return {
-    manager: work.manager,
-    now: work.now,
-    run: (statement, values) => work.run(statement, values),
-    lock: (key) => work.lock(key),
-    afterCommit: (hint) => work.afterCommit(hint),
+  return workWith(work, (inner) => ({
     raise(event, options) {
       demand(options?.cause, `raised ${event.type.name}`);
-      return work.raise(event, options);
+      return inner.raise(event, options);
     },
     schedule(task) {
       demand(task.cause, `scheduled ${task.kind}`);
-      return work.schedule(task);
+      return inner.schedule(task);
     },
-    savepoint: (fn) => work.savepoint((inner) => fn(withCauses(inner, handler))),
-  };
+  }));
 }

@@ -8,6 +8,7 @@ import { relayEpochs } from './0005-relay-epochs.js';
 import { retention } from './0006-retention.js';
 import { replay } from './0007-replay.js';
 import { refusal } from './0008-refusal.js';
+import { taskKinds } from './0009-task-kinds.js';
 import type { Migration } from './migration.js';
 
 /** In order, forward only; one that has been released is never changed. */
@@ -20,6 +21,7 @@ const MIGRATIONS: readonly Migration[] = [
   retention,
   replay,
   refusal,
+  taskKinds,
 ];
 
 /** Any number that nobody else locks: "aura" in ASCII. */

@@ -12,7 +12,7 @@ import {
 import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import { Eventing, type EventingOptions } from '../eventing.js';
 import type { EventHandler, Handlers } from '../consumer/handlers.js';
-import type { TaskHandler } from '../tasks/task.js';
+import type { AnyTaskHandler } from '../tasks/task.js';
 import { UnitsOfWork } from '../unit-of-work/units-of-work.js';
 import { AuraTransport, connectTransport } from './transport-strategy.js';
 
@@ -75,13 +75,13 @@ export class EventingHost implements OnModuleInit {
     await this.eventing.consume(handlers);
   }
 
-  #taskHandlers(): TaskHandler[] {
+  #taskHandlers(): AnyTaskHandler[] {
     return this.discovery
       .getProviders()
       .filter(
         (wrapper) => wrapper.metatype && this.discovery.getMetadataByDecorator(Tasks, wrapper) !== undefined,
       )
-      .map((wrapper) => wrapper.instance as TaskHandler);
+      .map((wrapper) => wrapper.instance as AnyTaskHandler);
   }
 }
 

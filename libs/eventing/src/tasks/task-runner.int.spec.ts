@@ -5,7 +5,7 @@ import { Counted, serviceFixture, type ServiceFixture } from '../../test/service
 import type { Task, TaskHandler } from './task.js';
 import { UnitsOfWork } from '../unit-of-work/units-of-work.js';
 import { TaskRunner } from './task-runner.js';
-import { renewLeases } from './task-store.js';
+import { nextDueMs, renewLeases } from './task-store.js';
 
 let service: ServiceFixture;
 beforeAll(async () => {
@@ -305,4 +305,23 @@ it('a renewal does not lease a task that was given back for its next attempt', a
   expect(await renewLeases(service.pool, [{ id, attempt: 1 }], 60_000)).toEqual(new Set());
   await runner([effectOf('next', async () => undefined)]).runOnce();
   expect(await effects()).toEqual(['next']);
+});
+
+const later = (ms: number): Date => new Date(Date.now() + ms);
+
+it('T3: the next look is due with the first task of a kind, or when a lease elsewhere is over', async () => {
+  await service.units.run(async (work) => {
+    for (let n = 0; n < 50; n++)
+      work.schedule({ kind: 'work', key: 'k', payload: {}, dueAt: later(60_000 + n) });
+    work.schedule({ kind: 'other', key: 'k', payload: {}, dueAt: later(30_000) });
+  });
+  const next = (kinds: string[], running: string[] = []) => nextDueMs(service.pool, kinds, running);
+  expect(await next(['work'])).toBeGreaterThan(55_000);
+  expect(await next(['work', 'other'])).toBeLessThan(31_000);
+  expect(await next(['none'])).toBeUndefined();
+  // One that runs elsewhere is looked at again when its lease is over, one that runs here is not.
+  const id = await schedule('work');
+  await service.pool.query(`update aura.task set lease_until = now() + interval '5 s' where id = $1`, [id]);
+  expect(await next(['work'])).toBeLessThan(5_100);
+  expect(await next(['work'], [id])).toBeGreaterThan(55_000);
 });

@@ -8,14 +8,17 @@
  * T3 no poll while nothing is due: a commit of this process wakes the loop, else it sleeps until the next
  *    due time;
  * T4 a stop of the service has a bound, and the attempts that it ends do not count: deployments must not wear
- *    a long task out.
+ *    a long task out;
+ * T5 of a set handler, those that are ready together end together: the transaction is shared, and where it
+ *    fails each ends by itself.
  */
 import { kindOf, Loop, traceContext, TerminalError, type Logger, type Next } from '@aura/platform';
 import { context, ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { Pool } from 'pg';
 import { errorRecord } from '../letters/error-record.js';
-import { UnitOfWork, type UnitOfWorkContext } from '../unit-of-work/unit-of-work.js';
-import { backoffMs, type Task, type TaskEnding, type TaskHandler } from './task.js';
+import type { UnitOfWorkContext } from '../unit-of-work/unit-of-work.js';
+import { Endings, LostTaskError, type Ending } from './endings.js';
+import { backoffMs, type AnyTaskHandler, type Task } from './task.js';
 import * as store from './task-store.js';
 
 const DEFAULT_ATTEMPTS = 5;
@@ -23,7 +26,7 @@ const DEFAULT_CONCURRENCY = 4;
 const tracer = trace.getTracer('@aura/eventing');
 
 export interface TaskRunnerOptions {
-  readonly handlers: readonly TaskHandler[];
+  readonly handlers: readonly AnyTaskHandler[];
   readonly units: UnitOfWorkContext;
   readonly pool: Pool;
   readonly logger: Logger;
@@ -34,11 +37,7 @@ export interface TaskRunnerOptions {
 }
 
 /** One attempt that this process has in hand. */
-interface Attempt {
-  readonly task: Task;
-  /** T2. Whose the task is: also counts the attempts that do not count. */
-  readonly token: number;
-  readonly trace: Record<string, string>;
+interface Attempt extends Ending {
   readonly abort: AbortController;
 }
 
@@ -46,15 +45,13 @@ interface Running extends Attempt {
   readonly done: Promise<void>;
 }
 
-/** Another attempt owns the task now: this one's work is dropped. */
-class LostTaskError extends Error {}
-
 /** T4. Why a signal is aborted when the service stops. */
 class StoppedError extends Error {}
 
 /** Runs the tasks of one service in this process. Any number of replicas may run beside it. */
 export class TaskRunner {
-  readonly #handlers: Map<string, TaskHandler>;
+  readonly #handlers: Map<string, AnyTaskHandler>;
+  readonly #endings: Endings;
   readonly #running = new Map<string, Running>();
   readonly #loop: Loop;
   readonly #renewals: Loop;
@@ -65,6 +62,7 @@ export class TaskRunner {
 
   constructor(private readonly options: TaskRunnerOptions) {
     this.#handlers = new Map(options.handlers.map((h) => [h.kind, h]));
+    this.#endings = new Endings(options.units);
     this.#leaseMs = options.leaseMs ?? 15_000;
     const idleMs = options.idleMs ?? 5_000;
     const onError = (error: unknown): void =>
@@ -87,7 +85,7 @@ export class TaskRunner {
   }
 
   /** One more kind, from now on: for what can't be handled before the service has said how. */
-  add(handler: TaskHandler): void {
+  add(handler: AnyTaskHandler): void {
     this.#handlers.set(handler.kind, handler);
     if (!this.#started) return;
     this.start();
@@ -136,7 +134,6 @@ export class TaskRunner {
     if (slots.size > 0) {
       const claimed = await store.claimTasks(this.options.pool, slots, this.#leaseMs);
       for (const task of claimed) this.#begin(task);
-      if (claimed.length > 0) return 'again';
     }
     const kinds = [...this.#freeSlots().keys()];
     if (kinds.length === 0) return { afterMs: idleMs }; // a slot that gets free nudges
@@ -187,13 +184,12 @@ export class TaskRunner {
     this.#running.set(task.id, Object.assign(attempt, { done }));
   }
 
-  #perform(handler: TaskHandler, attempt: Attempt): Promise<void> {
-    const { task, abort } = attempt;
+  #perform(handler: AnyTaskHandler, attempt: Attempt): Promise<void> {
+    const { task } = attempt;
     const attributes = { 'aura.task.id': task.id, 'aura.task.attempt': task.attempt };
     return tracer.startActiveSpan(`task ${task.kind}`, { attributes }, async (span) => {
       try {
-        const ending = await this.#slowPart(handler, task, abort.signal);
-        await this.#end(attempt, ending);
+        await this.#attempt(handler, attempt);
       } catch (error) {
         span.setStatus({ code: SpanStatusCode.ERROR });
         if (error instanceof LostTaskError) {
@@ -210,29 +206,18 @@ export class TaskRunner {
     });
   }
 
-  async #slowPart(handler: TaskHandler, task: Task, signal: AbortSignal): Promise<TaskEnding> {
+  async #attempt(handler: AnyTaskHandler, attempt: Attempt): Promise<void> {
+    const { task, abort } = attempt;
     // Twice as many claims as attempts: those that ended without a word killed their process, or died with
     // it.
     if (task.attempt > 2 * (handler.maxAttempts ?? DEFAULT_ATTEMPTS))
       throw new TerminalError(`task ${task.kind} ${task.id} did not end in ${task.attempt - 1} attempts`);
-    return handler.run(task, signal);
+    if ('endAll' in handler)
+      await this.#endings.together(handler, attempt, await handler.run(task, abort.signal));
+    else await this.#endings.alone(attempt, await handler.run(task, abort.signal));
   }
 
-  /** T2. */
-  async #end({ task, token, trace: carried }: Attempt, ending: TaskEnding): Promise<void> {
-    const unit = await UnitOfWork.begin(this.options.units);
-    try {
-      if (!(await store.removeTask(unit.client, task.id, token))) throw new LostTaskError();
-      const { correlationId, causationId } = task;
-      await ending(unit.work({ kind: 'task', taskId: task.id, correlationId, causationId, trace: carried }));
-      await unit.commit(`the ending of task ${task.kind} ${task.id}`);
-    } catch (error) {
-      await unit.rollback();
-      throw error;
-    }
-  }
-
-  async #afterFailure(handler: TaskHandler, attempt: Attempt, thrown: unknown): Promise<void> {
+  async #afterFailure(handler: AnyTaskHandler, attempt: Attempt, thrown: unknown): Promise<void> {
     const { task, token, abort } = attempt;
     const error = thrown instanceof Error ? thrown : new Error(String(thrown));
     const { pool, logger } = this.options;
@@ -254,7 +239,7 @@ export class TaskRunner {
     logger.error(fields, 'task: failed for good');
     if (!handler.failed) return store.failTask(pool, task.id, token, errorRecord(error));
     try {
-      await this.#end(attempt, handler.failed(task, error));
+      await this.#endings.alone(attempt, handler.failed(task, error));
     } catch (second) {
       if (second instanceof LostTaskError) return;
       logger.error({ ...fields, err: second }, 'task: its failure could not be told; it stays in sight');

@@ -41,8 +41,8 @@ const INSERT = statement(
 
 /**
  * T1. Due tasks without a live lease, oldest first, at most $2[i] of kind $1[i]. `skip locked`: two
- * replicas that claim at the same time get different ones. The index `task_due` finds them; an attempt is
- * counted here, before anything can crash.
+ * replicas that claim at the same time get different ones. The index `task_kind_due` finds them; an attempt
+ * is counted here, before anything can crash.
  */
 const CLAIM = statement(
   'task_claim',
@@ -62,13 +62,26 @@ const CLAIM = statement(
 );
 
 /**
- * When the next task of these kinds is due, or its lease runs out; in ms from now, by the database's clock.
+ * When the next task of these kinds is due, or the lease of one that runs elsewhere is over; in ms from now,
+ * by the database's clock. Only what is due can be leased: however many wait for later, one of each kind is
+ * looked at.
  */
 const NEXT_DUE = statement(
   'task_next_due',
-  `select ceil(extract(epoch from min(greatest(due_at, lease_until)) - clock_timestamp()) * 1000)::float8
-          as after_ms
-     from aura.task where state = 'due' and kind = any($1::text[]) and id <> all($2::uuid[])`,
+  `select ceil(extract(epoch from least(
+            (select min(first.due_at)
+               from unnest($1::text[]) as wanted(kind)
+              cross join lateral (
+                select due_at from aura.task
+                 where state = 'due' and kind = wanted.kind and lease_until is null
+                 order by due_at
+                 limit 1) as first),
+            (select min(lease_until)
+               from unnest($1::text[]) as wanted(kind)
+               join aura.task using (kind)
+              where state = 'due' and due_at <= clock_timestamp()
+                and lease_until is not null and id <> all($2::uuid[]))) - clock_timestamp()) * 1000)::float8
+          as after_ms`,
 );
 
 /**
@@ -77,15 +90,31 @@ const NEXT_DUE = statement(
  */
 const RENEW = statement(
   'task_renew',
-  `update aura.task set lease_until = clock_timestamp() + $3 * interval '1 ms'
-     from unnest($1::uuid[], $2::int[]) as mine(id, attempt)
-    where aura.task.id = mine.id and aura.task.attempt = mine.attempt
-      and aura.task.state = 'due' and aura.task.lease_until is not null
-   returning aura.task.id`,
+  `with kept as (
+     select task.id from aura.task
+       join unnest($1::uuid[], $2::int[]) as mine(id, attempt) using (id, attempt)
+      where state = 'due' and lease_until is not null
+      order by task.id
+        for update of task)
+   update aura.task set lease_until = clock_timestamp() + $3 * interval '1 ms'
+     from kept where task.id = kept.id
+   returning task.id`,
 );
 
-/** T2. Ends a task, if this attempt still owns it. */
-const REMOVE = statement('task_remove', 'delete from aura.task where id = $1 and attempt = $2 returning id');
+/**
+ * T2. Ends tasks, those that these attempts still own. In order, as the renewal: they are in two transactions
+ * of one process at a time.
+ */
+const REMOVE = statement(
+  'task_remove',
+  `with owned as (
+     select task.id from aura.task
+       join unnest($1::uuid[], $2::int[]) as mine(id, attempt) using (id, attempt)
+      order by task.id
+        for update of task)
+   delete from aura.task using owned where task.id = owned.id
+   returning task.id`,
+);
 
 const RETRY = statement(
   'task_retry',
@@ -151,19 +180,30 @@ export async function nextDueMs(
   return row?.after_ms ?? undefined;
 }
 
-export async function renewLeases(
-  db: Queryable,
-  tasks: readonly { id: string; attempt: number }[],
-  leaseMs: number,
-): Promise<Set<string>> {
-  const values = [tasks.map((t) => t.id), tasks.map((t) => t.attempt), leaseMs];
-  return new Set((await run<{ id: string }>(db, RENEW, values)).map((row) => row.id));
+/** One attempt at a task; `attempt` says whose the task is. */
+export interface TaskToken {
+  readonly id: string;
+  readonly attempt: number;
 }
 
-/** False when another attempt owns the task now. */
-export async function removeTask(db: Queryable, id: string, attempt: number): Promise<boolean> {
-  return (await run(db, REMOVE, [id, attempt])).length === 1;
+export async function renewLeases(
+  db: Queryable,
+  tasks: readonly TaskToken[],
+  leaseMs: number,
+): Promise<Set<string>> {
+  const rows = await run<{ id: string }>(db, RENEW, [...tokensOf(tasks), leaseMs]);
+  return new Set(rows.map(({ id }) => id));
 }
+
+/** The ids of those that were removed: another attempt owns the others now. */
+export async function removeTasks(db: Queryable, tasks: readonly TaskToken[]): Promise<Set<string>> {
+  return new Set((await run<{ id: string }>(db, REMOVE, tokensOf(tasks))).map(({ id }) => id));
+}
+
+const tokensOf = (tasks: readonly TaskToken[]): unknown[] => [
+  tasks.map(({ id }) => id),
+  tasks.map(({ attempt }) => attempt),
+];
 
 export async function retryTask(
   db: Queryable,

@@ -89,3 +89,16 @@ export type Cause =
     };
 
 export const REQUEST: Cause = { kind: 'request' };
+
+/** `work` with other ways to raise and to schedule, within its savepoints too. */
+export function workWith(work: Work, ways: (inner: Work) => Pick<Work, 'raise' | 'schedule'>): Work {
+  return {
+    manager: work.manager,
+    now: work.now,
+    run: (statement, values) => work.run(statement, values),
+    lock: (key) => work.lock(key),
+    afterCommit: (hint) => work.afterCommit(hint),
+    savepoint: (fn) => work.savepoint((inner) => fn(workWith(inner, ways))),
+    ...ways(work),
+  };
+}

@@ -2,8 +2,7 @@
  * One ask while it is worked on: its span in the trace of the event that brought it, and a `Work` whose
  * events and tasks go on from there.
  */
-import type { Work } from '@aura/eventing';
-import { setSpan } from '@aura/eventing';
+import { setSpan, workWith, type Work } from '@aura/eventing';
 import { InvariantError, traceContext } from '@aura/platform';
 import { context, ROOT_CONTEXT, SpanStatusCode, trace, type Context, type Span } from '@opentelemetry/api';
 import type { Incoming } from './incoming.js';
@@ -52,17 +51,10 @@ export class Asked {
   /** `work`, on behalf of this ask: what it raises and schedules is caused by its event, in its span. */
   on(work: Work): Work {
     const { event } = this.incoming;
-    return {
-      manager: work.manager,
-      now: work.now,
-      run: (statement, values) => work.run(statement, values),
-      lock: (key) => work.lock(key),
-      afterCommit: (hint) => work.afterCommit(hint),
-      raise: (raised, options) =>
-        context.with(this.#context, () => work.raise(raised, { cause: event, ...options })),
-      schedule: (task) => context.with(this.#context, () => work.schedule({ cause: event, ...task })),
-      savepoint: (fn) => work.savepoint((inner) => fn(this.on(inner))),
-    };
+    return workWith(work, (inner) => ({
+      raise: (raised, options) => this.within(() => inner.raise(raised, { cause: event, ...options })),
+      schedule: (task) => this.within(() => inner.schedule({ cause: event, ...task })),
+    }));
   }
 
   /** Runs what belongs to this ask alone within its span. */
@@ -71,24 +63,15 @@ export class Asked {
   }
 }
 
-/** `work` of a set: whoever raises says for which of the asks. */
-export function setWorkOf(work: Work, asks: ReadonlyMap<Ask, Asked>): SetWork {
-  return {
-    manager: work.manager,
-    now: work.now,
-    run: (statement, values) => work.run(statement, values),
-    lock: (key) => work.lock(key),
-    afterCommit: (hint) => work.afterCommit(hint),
+/** `work` of a set: whoever raises says for which of the asks. `own`: of one of them, on this transaction. */
+export function setWorkOf(work: Work, own: (ask: Ask, inner: Work) => Work | undefined): SetWork {
+  const shared = workWith(work, () => ({
     raise: (event) => unnamed(`raised ${event.type.name}`),
     schedule: (task) => unnamed(`scheduled ${task.kind}`),
-    savepoint: (fn) => work.savepoint((inner) => fn(setWorkOf(inner, asks))),
-    of(ask) {
-      const asked = asks.get(ask);
-      return asked
-        ? asked.on(work)
-        : unnamed(`named branch ${ask.branch} of saga ${ask.sagaId}, no part of it,`);
-    },
-  };
+  }));
+  const of = (ask: Ask): Work =>
+    own(ask, work) ?? unnamed(`named branch ${ask.branch} of saga ${ask.sagaId}, no part of it,`);
+  return { ...shared, savepoint: (fn) => work.savepoint((inner) => fn(setWorkOf(inner, own))), of };
 }
 
 function unnamed(what: string): never {

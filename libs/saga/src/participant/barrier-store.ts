@@ -20,7 +20,8 @@ const LOCK = statement(
 
 const FIND = statement(
   'branch_find',
-  `select ${COLUMNS} from aura.branch where saga_id = $1 and branch = $2`,
+  `select ${COLUMNS} from aura.branch
+    where (saga_id, branch) in (select * from unnest($1::uuid[], $2::text[]))`,
 );
 
 /** In order: two units that insert the same keys wait for each other instead of dying in a deadlock. */
@@ -53,10 +54,16 @@ const UPDATE = statement(
 );
 
 /** Nobody outside is called about a branch that was told to stop meanwhile. */
-const NOTE_CALL = statement(
-  'branch_note_call',
-  `update aura.branch set called_at = $3
-    where saga_id = $1 and branch = $2 and state = 'CALLING' returning branch`,
+const NOTE_CALLS = statement(
+  'branch_note_calls',
+  `with calling as (
+     select saga_id, branch from aura.branch
+      where (saga_id, branch) in (select * from unnest($1::uuid[], $2::text[])) and state = 'CALLING'
+      order by saga_id, branch
+        for update)
+   update aura.branch b set called_at = $3
+     from calling where b.saga_id = calling.saga_id and b.branch = calling.branch
+   returning b.saga_id as "sagaId", b.branch`,
 );
 
 /**
@@ -134,18 +141,22 @@ interface SqlRow extends Record<string, unknown> {
 
 /** Locks these rows until the end of the transaction, in sorted order; gives those that there are. */
 export async function lockBranches(work: Work, keys: readonly BranchKey[]): Promise<BranchRow[]> {
-  const values = [keys.map(({ sagaId }) => sagaId), keys.map(({ branch }) => branch)];
-  return (await work.run<SqlRow>(LOCK, values)).map(rowOf);
+  return (await work.run<SqlRow>(LOCK, valuesOf(keys))).map(rowOf);
 }
 
-/** Without a lock. */
-export async function findBranch(
+/** Without a lock, by `keyOf`. */
+export async function findBranches(
   db: Queryable,
-  { sagaId, branch }: BranchKey,
-): Promise<BranchRow | undefined> {
-  const [row] = await run<SqlRow>(db, FIND, [sagaId, branch]);
-  return row && rowOf(row);
+  keys: readonly BranchKey[],
+): Promise<Map<string, BranchRow>> {
+  const rows = await run<SqlRow>(db, FIND, valuesOf(keys));
+  return new Map(rows.map(rowOf).map((row) => [keyOf(row), row]));
 }
+
+const valuesOf = (keys: readonly BranchKey[]): unknown[] => [
+  keys.map(({ sagaId }) => sagaId),
+  keys.map(({ branch }) => branch),
+];
 
 /** Throws `ConflictError` where somebody else has written one of them since it was looked for. */
 export async function insertBranches(work: Work, rows: readonly BranchRow[]): Promise<void> {
@@ -194,9 +205,13 @@ export async function updateBranches(work: Work, rows: readonly BranchRow[]): Pr
   ]);
 }
 
-/** Notes, before it is made, that somebody outside may have been called. False: it is not to be made. */
-export async function noteCall(db: Queryable, { sagaId, branch }: BranchKey, at: Date): Promise<boolean> {
-  return (await run(db, NOTE_CALL, [sagaId, branch, at])).length === 1;
+/**
+ * Notes, before they are made, that somebody outside may have been called. Gives, by `keyOf`, those that may
+ * be made.
+ */
+export async function noteCalls(db: Queryable, keys: readonly BranchKey[], at: Date): Promise<Set<string>> {
+  const rows = await run<{ sagaId: string; branch: string }>(db, NOTE_CALLS, [...valuesOf(keys), at]);
+  return new Set(rows.map(keyOf));
 }
 
 /** What this saga holds here asks for its decision at once. */

@@ -3,12 +3,11 @@
  * acknowledgement in the one transaction that ends the task.
  */
 import type { TaskHandler, Work } from '@aura/eventing';
-import { InvariantError } from '@aura/platform';
 import type { ParticipantContext } from './asks-of-unit.js';
 import { lockBranches, updateBranches } from './barrier-store.js';
-import type { BranchKey, BranchRow } from './branch-row.js';
+import type { BranchKey } from './branch-row.js';
 import { kindOf, scheduleWork } from './branch-tasks.js';
-import { askIn, type KnownBranch } from './known-branches.js';
+import { askIn, knownOf } from './known-branches.js';
 
 type Context = Pick<ParticipantContext, 'branches' | 'answers'>;
 
@@ -23,7 +22,7 @@ export function branchWork(context: Context): TaskHandler<BranchKey> {
 async function finish({ branches, answers }: Context, key: BranchKey, work: Work): Promise<void> {
   const [row] = await lockBranches(work, [key]);
   if (row?.state !== 'COMMITTING' && row?.state !== 'CANCELLING') return;
-  const branch = knownOf(row, branches.of(row.branchType));
+  const branch = knownOf(row, branches);
   const { participant } = branch;
   const ask = askIn(row, branch);
   if (row.state === 'COMMITTING') {
@@ -37,13 +36,4 @@ async function finish({ branches, answers }: Context, key: BranchKey, work: Work
   await updateBranches(work, [{ ...row, state }]);
   if (state === 'RELEASING') scheduleWork('release', row, work);
   else work.raise(answers.cancelled(row, true), { correlationId: row.sagaId });
-}
-
-/** A service that gives a branch type up has to finish its branches first. */
-export function knownOf(row: BranchRow, branch: KnownBranch | undefined): KnownBranch {
-  if (branch) return branch;
-  throw new InvariantError(
-    `branch ${row.branch} of saga ${row.sagaId} is of ${row.branchType}, which no participant of this ` +
-      'program does: start one that does',
-  );
 }

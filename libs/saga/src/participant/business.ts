@@ -85,7 +85,10 @@ export async function lockAll(branch: KnownBranch, calls: readonly Call[], work:
   const { participant } = branch;
   if (calls.length === 0 || 'call' in participant || !participant.lockAll) return;
   const asks = new Map(calls.map(({ ask, asked }) => [ask, asked]));
-  await participant.lockAll([...asks.keys()], setWorkOf(work, asks));
+  await participant.lockAll(
+    [...asks.keys()],
+    setWorkOf(work, (ask, inner) => asks.get(ask)?.on(inner)),
+  );
 }
 
 /** A vote as it may be kept and sent; throws for one that may not. */
@@ -123,7 +126,8 @@ async function inOneSavepoint<T>(
 ): Promise<T[] | undefined> {
   const asks = new Map(calls.map(({ ask, asked }) => [ask, asked]));
   try {
-    return await work.savepoint((inner) => call([...asks.keys()], setWorkOf(inner, asks)));
+    const own = (ask: Ask, inner: Work): Work | undefined => asks.get(ask)?.on(inner);
+    return await work.savepoint((inner) => call([...asks.keys()], setWorkOf(inner, own)));
   } catch (error) {
     if (passes(error)) throw error;
     logger.warn(

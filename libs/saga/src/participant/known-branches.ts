@@ -1,7 +1,7 @@
 import type { BranchType } from '@aura/contracts';
 import { InvariantError } from '@aura/platform';
 import { BranchCodec } from '../branch-codec.js';
-import type { BranchRow } from './branch-row.js';
+import { keyOf, type BranchRow } from './branch-row.js';
 import type { Ask, ExternalParticipant, OutsideLimits, Participant } from './participant.js';
 
 /** A branch type of this service, and what does it. */
@@ -39,7 +39,7 @@ export class KnownBranches {
       if (owner !== service)
         throw new InvariantError(`${name} belongs to ${owner}: ${service} can't be its participant`);
       if (this.#byName.has(name)) throw new InvariantError(`${name} has two participants: keep one`);
-      this.#byName.set(name, knownOf(entry));
+      this.#byName.set(name, branchOf(entry));
     }
   }
 
@@ -59,7 +59,7 @@ export class KnownBranches {
 
 const DEFAULTS = { callTimeoutMs: 10_000, arrivalLimitMs: 300_000, keyTtlMs: 86_400_000 };
 
-function knownOf({ type, participant }: ParticipantEntry): KnownBranch {
+function branchOf({ type, participant }: ParticipantEntry): KnownBranch {
   const codec = new BranchCodec(type);
   const isExternal = 'call' in participant;
   const fits = type.kind === 'external' ? isExternal : !isExternal || type.kind === 'pivot';
@@ -79,4 +79,21 @@ export function askIn(row: BranchRow, { codec }: Known): Ask {
   if (input === null || deadline === null)
     throw new InvariantError(`branch ${branch} of saga ${sagaId} was never asked: it has no input`);
   return { sagaId, branch, coordinator, input: codec.decode(input), deadline };
+}
+
+/** The type of a row. A service that gives a branch type up has to finish its branches first. */
+export function knownOf({ branch, sagaId, branchType }: BranchRow, branches: KnownBranches): KnownBranch {
+  const known = branches.of(branchType);
+  if (known) return known;
+  throw new InvariantError(
+    `branch ${branch} of saga ${sagaId} is of ${branchType}, which no participant of this program does: ` +
+      'start one that does',
+  );
+}
+
+/** As `knownOf`, of a row that asks outside. */
+export function externalOf(row: BranchRow, branches: KnownBranches): ExternalBranch {
+  const branch = knownOf(row, branches);
+  if (branch.outside) return branch;
+  throw new InvariantError(`${row.branchType} is not external any more, and ${keyOf(row)} is ${row.state}`);
 }

@@ -72,6 +72,12 @@ export type Answer =
   | { readonly accepted: true; readonly data: object }
   | { readonly accepted: false; readonly code: string; readonly reason: string };
 
+/** An ask whose call was accepted. */
+export interface Accepted<I extends object = object> {
+  readonly ask: Ask<I>;
+  readonly answer: Answer & { readonly accepted: true };
+}
+
 /** What every call to somebody outside goes with. */
 export interface OutsideCall {
   /** The same for every try of this branch, and for its look-up and release. */
@@ -114,7 +120,8 @@ export interface ExternalParticipant<I extends object = object> {
   commit(ask: Ask<I>, work: Work): Promise<void>;
   /** The service's own rows only: outside it is `release` that gives back. */
   cancel(ask: Ask<I>, work: Work): Promise<void>;
-  /** As those of `Participant`. */
+  /** As those of `Participant`: of the calls that were answered at the same time. */
+  prepareAll?(accepted: readonly Accepted<I>[], work: SetWork): Promise<readonly Vote[]>;
   commitAll?(asks: readonly Ask<I>[], work: SetWork): Promise<void>;
   cancelAll?(asks: readonly Ask<I>[], work: SetWork): Promise<void>;
 }

@@ -1,11 +1,11 @@
 /** The participant side of one service: its branch types, and what does them. */
 import type { EventType } from '@aura/contracts';
 import type {
+  AnyTaskHandler,
   EventHandler,
   Finding,
   RefusedRecord,
   SetHandler,
-  TaskHandler,
   UnitsOfWork,
   Work,
 } from '@aura/eventing';
@@ -91,9 +91,9 @@ export class Participants {
     return [handler];
   }
 
-  tasks(): TaskHandler[] {
+  tasks(): AnyTaskHandler[] {
     if (!this.#takesPart) return [];
-    return [branchWork(this.#context), ...new Intents(this.#context).tasks()] as TaskHandler[];
+    return [branchWork(this.#context), ...new Intents(this.#context).tasks()] as AnyTaskHandler[];
   }
 
   /** Asks for decisions that don't come, and forgets what has long ended. */
