@@ -13,14 +13,19 @@ beforeAll(async () => {
   });
 });
 afterAll(() => service.close());
-beforeEach(() => service.pool.query('truncate aura.task, aura.outbox, effect'));
+beforeEach(async () => {
+  warnings.length = 0;
+  await service.pool.query('truncate aura.task, aura.outbox, effect');
+});
 
+const warnings: string[] = [];
+const logger = { ...silentLogger, warn: (_: object, message: string) => warnings.push(message) };
 const runner = (handler: SetTaskHandler): TaskRunner =>
   new TaskRunner({
     handlers: [handler],
     units: service.units.context,
     pool: service.pool,
-    logger: silentLogger,
+    logger,
     leaseMs: 60_000,
   });
 const effects = async (): Promise<string[]> =>
@@ -130,6 +135,7 @@ it('T2, T5: of a set, only what is still owned is ended', async () => {
   await run;
   expect(await effects()).toEqual(['late a', 'late c']);
   expect(await service.rows('select key from aura.task')).toEqual([{ key: 'lost' }]);
+  expect(warnings).toEqual(['task: another attempt owns it, dropped']);
 });
 
 it('T5: what is shared by a set raises and schedules nothing: nobody would know for whom', async () => {
