@@ -210,7 +210,7 @@ export class Eventing {
 
   /**
    * Joins the service's group, and tries its parked keys again. Resolves at once: a log that is away is
-   * tried again, and seen in `status`.
+   * tried again, and seen in `status`. A service that reads nothing has no consumer.
    */
   async consume(handlers: Handlers): Promise<void> {
     const { service: group, log, registry, contracts, logger } = this.options;
@@ -219,6 +219,7 @@ export class Eventing {
     const redrive = new Redrive({ ...reading, metrics: this.#letterMetrics, limits: letters });
     this.#redrives = redriveTasks(redrive);
     this.#tasks?.add(this.#redrives);
+    if (handlers.topics().length === 0) return;
     this.#consumer = new Consumer({
       ...reading,
       ...(limits ? { limits } : {}),

@@ -180,12 +180,9 @@ export class Consumer {
     });
   }
 
-  /**
-   * Joins the group; resolves when the member runs. Does nothing in a service without handlers. Call once.
-   */
+  /** Joins the group; resolves when the member runs. Call once. */
   async start(): Promise<void> {
     const topics = this.options.handlers.topics();
-    if (topics.length === 0) return;
     if (this.#subscription)
       throw new InvariantError(`the consumer of ${this.options.group} was started twice`);
     this.#upkeep.start();
