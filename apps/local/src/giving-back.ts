@@ -39,6 +39,7 @@ export interface ReturnRun {
     /** How often the buyer was told. */
     readonly notices: number;
   };
+  readonly traceId: string | undefined;
 }
 
 /** So long a return may take. */
@@ -65,7 +66,7 @@ export async function giveBack(
   await untilTrue('its money has arrived', async () => (await paymentOf(stack, purchaseId)) === 'collected');
   const items = purchase.lines.map(({ sku, size, quantity }) => ({ sku, size, quantity }));
   const askedAt = performance.now();
-  const { id, detail } = await shop.giveBack({ purchaseId, items }, randomUUID());
+  const { id, detail, traceId } = await shop.giveBack({ purchaseId, items }, randomUUID());
   if (id === undefined) throw new TerminalError(`the return was not begun: ${detail}`);
   const steps: PurchaseStep[] = [];
   let seen: Return | undefined;
@@ -99,6 +100,7 @@ export async function giveBack(
     steps,
     totalMs: Math.round(performance.now() - askedAt),
     books: own,
+    traceId,
   };
 }
 

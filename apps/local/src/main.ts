@@ -50,7 +50,8 @@ async function demo(options: DemoOptions, signal: AbortSignal): Promise<number> 
 async function everything(stack: Stack, options: DemoOptions, signal: AbortSignal): Promise<DemoRun> {
   const photo = await photoThrough(stack, options, signal);
   const { purchases, returned } = await outfitsBought(stack, options, photo, signal);
-  const links = purchases.map(async ({ name, traceId }) => [name, await traceLink(traceId)] as const);
+  const runs = [{ name: 'photo', ...photo }, ...purchases, { name: 'returned', ...returned }];
+  const links = runs.map(async ({ name, traceId }) => [name, await traceLink(traceId)] as const);
   const known = (await Promise.all(links)).flatMap(([name, link]) => (link ? [[name, link] as const] : []));
   return { photo, purchases, returned, traces: Object.fromEntries(known) };
 }

@@ -37,7 +37,11 @@ export function readOptions(argv: readonly string[]): DemoOptions {
     .option('--json', 'print one JSON line instead of progress', false)
     .option('--photo <file>', 'analyse this JPEG, PNG or WebP', existingFile, DEFAULT_PHOTO)
     .option('--kafka', 'use a real Kafka and schema registry instead of the log in Postgres', false)
-    .option('--processes', 'run every service in a process of its own', false)
+    .option(
+      '--processes',
+      'run every service in a process of its own, as where traces are sent to a Jaeger',
+      false,
+    )
     .option('--no-kill', 'leave out the purchase in which payments is killed and comes back')
     .option('--port <number>', 'port of the gateway (default: 8420, or a free one)', portNumber)
     .option(

@@ -38,6 +38,8 @@ export interface PhotoRun {
   readonly steps: readonly Step[];
   /** From sending the photo to having the answer. */
   readonly totalMs: number;
+  /** Undefined where none is recorded. */
+  readonly traceId: string | undefined;
 }
 
 /**
@@ -60,10 +62,13 @@ export async function sendPhoto(
     throw new TerminalError(`the gateway refused ${file}: ${body.detail ?? body.title}`);
 
   const steps: Step[] = [];
+  const traceId = answer.headers.get('traceresponse')?.split('-')[1];
   let last = sentAt;
   for await (const event of eventsOf(`${gatewayUrl}${body.events}`, signal)) {
-    if (event.type === 'analysis')
-      return { analysis: event.data as Analysis, steps, totalMs: Math.round(performance.now() - started) };
+    if (event.type === 'analysis') {
+      const totalMs = Math.round(performance.now() - started);
+      return { analysis: event.data as Analysis, steps, totalMs, traceId };
+    }
     const { name, service, at } = event.data as Omit<Step, 'ms'>;
     const step = { name, service, at, ms: Math.max(0, Date.parse(at) - last) };
     last = Date.parse(at);

@@ -16,7 +16,7 @@ export interface DemoRun {
   readonly purchases: readonly PurchaseRun[];
   /** Of the one that was bought. */
   readonly returned: ReturnRun;
-  /** Where the traces of the purchases are, by name; empty without a Jaeger. */
+  /** Where the traces of photo, purchases and return are, by name; empty without a Jaeger. */
   readonly traces: Readonly<Record<string, string>>;
 }
 
@@ -104,7 +104,8 @@ export function summary(stack: Stack, options: DemoOptions, run: DemoRun): objec
       ...purchase,
       trace: run.traces[how.name],
     })),
-    returned: run.returned,
+    returned: { ...run.returned, trace: run.traces['returned'] },
+    trace: run.traces['photo'],
     services: stack.urls(),
   };
 }

@@ -36,6 +36,7 @@ interface Asked {
 interface Returned {
   readonly id?: string;
   readonly detail?: string;
+  readonly traceId?: string | undefined;
 }
 
 interface Watch {
@@ -121,11 +122,11 @@ export class Shop {
 
   /** Asks for a return; its answer names it, or is a problem that does. */
   async giveBack(asked: { purchaseId: string; items: readonly Item[] }, key: string): Promise<Returned> {
-    const { body } = await this.#send<Returned & { return?: string }>('POST', '/returns', asked, {
+    const { body, traceId } = await this.#send<Returned & { return?: string }>('POST', '/returns', asked, {
       'Idempotency-Key': key,
     });
     const id = body.id ?? body.return;
-    return { ...body, ...(id === undefined ? {} : { id }) };
+    return { ...body, traceId, ...(id === undefined ? {} : { id }) };
   }
 
   async look<T>(path: string): Promise<T> {

@@ -18,6 +18,9 @@ import {
 /** Where a browser finds the gateway, unless somebody else listens there. */
 const USUAL_PORT = 8_420;
 
+/** Jaeger doubts the clocks of processes whose host it does not know by this name. */
+const TRACED = { OTEL_RESOURCE_ATTRIBUTES: 'ip=127.0.0.1' };
+
 /**
  * Everything that the demo starts, part by part, each saying in words how it went. `stop` ends it all, the
  * last one first; safe to call whatever has been started.
@@ -44,7 +47,9 @@ export class Stack {
     this.#file = new ServicesFile(options.dir, secretFile(options.dir));
     const { logFolder } = this;
     this.#paymentsStarter = inProcesses(logFolder, options.processes ? process.env : withoutSettings());
-    this.#starter = options.processes ? this.#paymentsStarter : inThisProcess(logFolder);
+    // A collector takes a process for a service: one that has all of them would be the gateway alone.
+    const apart = options.processes || tracesEndpoint() !== undefined;
+    this.#starter = apart ? this.#paymentsStarter : inThisProcess(logFolder);
   }
 
   async startPostgres(): Promise<string> {
@@ -128,13 +133,13 @@ export class Stack {
   }
 
   async #settingsOf(name: ServiceName): Promise<Record<string, string>> {
-    const traces = process.env['AURA_OTLP_ENDPOINT'] ?? givenJaeger()?.otlpEndpoint;
+    const traces = tracesEndpoint();
     return {
       ...this.#logSettings,
       AURA_DATABASE_URL: this.#postgres?.databases[name] ?? '',
       AURA_CREATE_TOPICS: 'true',
       AURA_SERVICE_TOKEN_SECRET: tokenSecret(this.options.dir),
-      ...(traces ? { AURA_OTLP_ENDPOINT: traces } : {}),
+      ...(traces ? { ...TRACED, AURA_OTLP_ENDPOINT: traces } : {}),
       ...(await this.#ownSettings(name)),
     };
   }
@@ -161,6 +166,11 @@ export class Stack {
   async #addressOf(name: ServiceName): Promise<string> {
     return `http://127.0.0.1:${await this.#portOf(name)}`;
   }
+}
+
+/** Where traces go; undefined: nowhere. */
+function tracesEndpoint(): string | undefined {
+  return process.env['AURA_OTLP_ENDPOINT'] ?? givenJaeger()?.otlpEndpoint;
 }
 
 /** The environment without a shell's own `AURA_` settings: they are meant for other services. */

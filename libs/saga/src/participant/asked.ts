@@ -36,7 +36,7 @@ export class Asked {
 
   voted(vote: Vote): void {
     this.#span.setAttribute('aura.saga.vote', vote.prepared ? 'prepared' : 'refused');
-    if (!vote.prepared) this.#span.setAttribute('aura.saga.refusal', vote.code);
+    if (!vote.prepared) markRefusal(this.#span, vote);
   }
 
   failed(error: unknown): void {
@@ -61,6 +61,15 @@ export class Asked {
   within<T>(fn: () => T): T {
     return context.with(this.#context, fn);
   }
+}
+
+/** Seen on the span's bar, without opening it: a refusal is an answer, no error. */
+export function markRefusal(
+  span: Span,
+  { code, reason }: Pick<Vote & { prepared: false }, 'code' | 'reason'>,
+) {
+  span.setAttribute('aura.saga.refusal', code);
+  span.addEvent('refused', { code, reason });
 }
 
 /** `work` of a set: whoever raises says for which of the asks. `own`: of one of them, on this transaction. */

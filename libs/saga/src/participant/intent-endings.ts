@@ -10,7 +10,7 @@ import type { EndedTask, Work } from '@aura/eventing';
 import { InvariantError } from '@aura/platform';
 import { trace } from '@opentelemetry/api';
 import type { ParticipantContext } from './asks-of-unit.js';
-import { setWorkOf } from './asked.js';
+import { markRefusal, setWorkOf } from './asked.js';
 import { lockBranches, updateBranches } from './barrier-store.js';
 import { keyOf, type BranchKey, type BranchRow } from './branch-row.js';
 import { scheduleWork } from './branch-tasks.js';
@@ -189,11 +189,8 @@ function kept(data: object): object | null {
 }
 
 /** On the span of the task: the vote of an external branch is not its ask's, which ended long before. */
-function markVote({ sagaId, branch, code }: BranchRow): void {
-  trace.getActiveSpan()?.setAttributes({
-    'aura.saga.id': sagaId,
-    'aura.saga.branch': branch,
-    'aura.saga.vote': code === null ? 'prepared' : 'refused',
-    ...(code === null ? {} : { 'aura.saga.refusal': code }),
-  });
+function markVote({ code, reason }: BranchRow): void {
+  const span = trace.getActiveSpan();
+  span?.setAttribute('aura.saga.vote', code === null ? 'prepared' : 'refused');
+  if (span && code !== null) markRefusal(span, { code, reason: reason ?? '' });
 }

@@ -7,6 +7,7 @@
  */
 import type { SetTaskHandler } from '@aura/eventing';
 import { GroupCommit, TransientError, type Clock } from '@aura/platform';
+import { trace } from '@opentelemetry/api';
 import type { Pool } from 'pg';
 import type { ParticipantContext } from './asks-of-unit.js';
 import { findBranches, noteCalls } from './barrier-store.js';
@@ -67,6 +68,7 @@ export class Intents {
   /** What they said; undefined where nobody wants to know any more. Throws while it is unknown. */
   async #outcomeOf(key: BranchKey, signal: AbortSignal): Promise<Answer | undefined> {
     const { clock, branches } = this.context;
+    nameSpan('call', key);
     const row = await this.#rows.add(key);
     if (row?.state !== 'CALLING' && row?.state !== 'STOPPING') return undefined;
     const branch = externalOf(row, branches);
@@ -88,6 +90,7 @@ export class Intents {
 
   /** False: nothing is to be given back. */
   async #release(key: BranchKey, signal: AbortSignal): Promise<boolean> {
+    nameSpan('release', key);
     const row = await this.#rows.add(key);
     if (row?.state !== 'STOPPING' && row?.state !== 'RELEASING') return false;
     const branch = externalOf(row, this.context.branches);
@@ -95,6 +98,14 @@ export class Intents {
     await within(branch.outside.callTimeoutMs, row, signal, (call) => branch.participant.release(ask, call));
     return true;
   }
+}
+
+/** The task's span, by what it is for whoever reads the trace of a saga. */
+function nameSpan(what: 'call' | 'release', { sagaId, branch }: BranchKey): void {
+  trace
+    .getActiveSpan()
+    ?.updateName(`aura.saga.${what} ${branch}`)
+    .setAttributes({ 'aura.saga.id': sagaId, 'aura.saga.branch': branch });
 }
 
 const UNREACHABLE = 'it was not called in time, and nothing of it has arrived there';

@@ -16,12 +16,12 @@ import { startService } from '../start-service.js';
   controllers: [OrdersController],
 })
 class PublishingModule {}
+const publishing = { ...shop, module: () => PublishingModule };
 
 it('a service that reads nothing is ready, and publishes', async () => {
   const databases = await shopDatabases();
   const { environment, database } = databases;
-  const module = () => PublishingModule;
-  const service = await startService({ ...shop, module, environment, logger: silentLogger });
+  const service = await startService({ ...publishing, environment, logger: silentLogger });
   try {
     const ready = await settled('ready', async () => {
       const answer = await ask(`${service.url}/health/ready`);
