@@ -53,10 +53,10 @@ describe('the guard around the provider', () => {
     await expect.poll(() => away.lookUp('r', signal).then(() => 'answered')).toBe('answered');
   });
 
-  it('lets so many ask at a time and as many wait, and sends nothing of the others', async () => {
+  it('lets so many ask at a time and so many wait, and sends nothing of the others', async () => {
     let asked = 0;
     const opened = Promise.withResolvers<undefined>();
-    const busy = guarded(() => (asked++, opened.promise), { atOnce: 2 });
+    const busy = guarded(() => (asked++, opened.promise), { atOnce: 2, waiting: 2 });
     const all = Array.from({ length: 6 }, () =>
       busy.lookUp('r', signal).then(
         () => 'done',

@@ -32,8 +32,10 @@ export interface GuardOptions {
   readonly breakAfter?: number;
   /** For so long. Default 2,000. */
   readonly breakMs?: number;
-  /** Requests under way at a time; as many may wait. Default 128. */
+  /** Requests under way at a time. Default 128. */
   readonly atOnce?: number;
+  /** How many may wait meanwhile. Default 512: all that the tasks of this service ask for at a time. */
+  readonly waiting?: number;
 }
 
 /**
@@ -46,7 +48,7 @@ export class GuardedProvider implements PaymentProvider {
 
   constructor(
     private readonly provider: PaymentProvider,
-    { timeoutMs, retries = 1, breakAfter = 10, breakMs = 2_000, atOnce = 128 }: GuardOptions,
+    { timeoutMs, retries = 1, breakAfter = 10, breakMs = 2_000, atOnce = 128, waiting = 512 }: GuardOptions,
   ) {
     const failing = handleWhen((error) => !(error instanceof ProviderRefusedError));
     const again = handleWhen((error) => !(error instanceof ProviderRefusedError) && !wasNotSent(error));
@@ -55,7 +57,7 @@ export class GuardedProvider implements PaymentProvider {
         maxAttempts: retries,
         backoff: new ExponentialBackoff({ initialDelay: 20, maxDelay: 200 }),
       }),
-      bulkhead(atOnce, atOnce),
+      bulkhead(atOnce, waiting),
       circuitBreaker(failing, { halfOpenAfter: breakMs, breaker: new ConsecutiveBreaker(breakAfter) }),
       timeout(timeoutMs, TimeoutStrategy.Aggressive),
     );
