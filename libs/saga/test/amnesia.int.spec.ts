@@ -2,6 +2,8 @@
 import { backupOf, settled, testDatabase, type Backup, type TestDatabase } from '@aura/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 import * as protocol from '../src/generated/protocol.js';
+import { setRecalled } from '../src/coordinator/amnesia-store.js';
+import { lockSagas, type Statements } from '../src/coordinator/store.js';
 import type { SagaView } from '../src/index.js';
 import { purchase, type Purchase } from './purchase.js';
 import { SagaSystem, type SagaService } from './saga-services.js';
@@ -200,4 +202,25 @@ describe.each(['postgres', 'kafka'] as const)('over the %s log', (kind) => {
       expect(once).toEqual([1, 1, 1]);
     }
   }, 60_000);
+});
+
+it('A1: what is taken back while a unit looks for it is not taken for unknown', async () => {
+  await begin('postgres');
+  const { id } = await buy();
+  await settled('it ends', async () => (await shop.sagas.find(id))?.phase === 'COMMITTED');
+  await shop.stop();
+  const client = await database.client();
+  await client.query(`update aura.saga_recalled set incarnation = 'another'`);
+  const looks: string[] = [];
+  const db: Statements = {
+    async run(wanted, values = []) {
+      const { rows } = await client.query({ ...wanted, values });
+      looks.push(wanted.name);
+      if (looks.length === 1) await setRecalled(db); // by the other replica, in this moment
+      return rows as never;
+    },
+  };
+  const found = await lockSagas(db, [id]);
+  expect(found.map((saga) => saga.id)).toEqual([id]);
+  expect(looks[0]).toBe('saga_lock');
 });

@@ -164,11 +164,15 @@ export async function sagasByKey(
   }));
 }
 
-/** Those of `ids` (each once) that are there. Throws `HoldError` while no saga may be stepped. */
+/**
+ * Those of `ids` (each once) that are there. Throws `HoldError` while no saga may be stepped. Where some are
+ * missing it looks again: they may have been taken back between the look and the answer that all of them are.
+ */
 export async function lockSagas(db: Statements, ids: readonly string[]): Promise<KnownSaga[]> {
   const sagas = await db.run<KnownSaga & QueryResultRow>(LOCK, [ids]);
-  if (sagas.length < ids.length) await assertRecalled(db);
-  return sagas;
+  if (sagas.length === ids.length) return sagas;
+  await assertRecalled(db);
+  return db.run<KnownSaga & QueryResultRow>(LOCK, [ids]);
 }
 
 /** As `lockSagas`, at any time: for amnesia.ts itself. */
