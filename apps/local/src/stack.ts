@@ -19,7 +19,7 @@ import {
 const USUAL_PORT = 8_420;
 
 /** Jaeger doubts the clocks of processes whose host it does not know by this name. */
-const TRACED = { OTEL_RESOURCE_ATTRIBUTES: 'ip=127.0.0.1' };
+const TRACED = { OTEL_RESOURCE_ATTRIBUTES: process.env['OTEL_RESOURCE_ATTRIBUTES'] ?? 'ip=127.0.0.1' };
 
 /**
  * Everything that the demo starts, part by part, each saying in words how it went. `stop` ends it all, the

@@ -78,3 +78,8 @@ export function kindOf(error: unknown): ErrorKind | undefined {
   if (TRANSIENT_SYSTEM.has(code) || (code.length === 5 && TRANSIENT_SQLSTATE.test(code))) return 'transient';
   return undefined;
 }
+
+/** What was thrown, which may be anything, as an error. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}

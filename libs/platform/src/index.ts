@@ -7,6 +7,7 @@ export {
   kindOf,
   TerminalError,
   TransientError,
+  asError,
   type ErrorKind,
 } from './errors.js';
 export { GroupCommit } from './group-commit.js';

@@ -1,4 +1,4 @@
-import { AuraError, TerminalError, TransientError } from '@aura/platform';
+import { asError, AuraError, TerminalError, TransientError } from '@aura/platform';
 import { RecordRefusedError, UnknownTopicError } from '../errors.js';
 
 /** What the broker never takes, whatever is done about it. */
@@ -47,7 +47,7 @@ export const isEvicted = (error: unknown): boolean => EVICTED.has(protocolType(e
  */
 export function toLogError(error: unknown, what: string): Error {
   if (error instanceof AuraError) return error;
-  const cause = error instanceof Error ? error : new Error(String(error));
+  const cause = asError(error);
   const message = `${what}: ${cause.message}`;
   const type = protocolType(cause) ?? '';
   if (REFUSED.has(type)) return new RecordRefusedError(message, { cause });

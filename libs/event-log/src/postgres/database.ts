@@ -1,6 +1,6 @@
 import { DatabaseError, Pool } from 'pg';
 import type { PoolClient, PoolConfig } from 'pg';
-import { AuraError, InvariantError, kindOf, TransientError, withClient } from '@aura/platform';
+import { asError, AuraError, InvariantError, kindOf, TransientError, withClient } from '@aura/platform';
 import { migrate } from './migrate.js';
 
 export interface DatabaseOptions {
@@ -101,8 +101,4 @@ export function asLogError(what: string, error: unknown): Error {
   if (!fromServer || kind === 'transient' || kind === 'conflict' || error.code === READ_ONLY_TRANSACTION)
     return new TransientError(reason, { cause: error });
   return new InvariantError(reason, { cause: error });
-}
-
-export function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }

@@ -1,4 +1,4 @@
-import { type Logger, Loop, silentLogger, TerminalError, TransientError } from '@aura/platform';
+import { asError, type Logger, Loop, silentLogger, TerminalError, TransientError } from '@aura/platform';
 import { admit, DEFAULT_MAX_RECORD_BYTES, type Lane, sizeOf } from '../admission.js';
 import { PositionOutOfRangeError, UnknownTopicError } from '../errors.js';
 import type {
@@ -17,7 +17,7 @@ import type {
   TopicSpec,
 } from '../event-log.js';
 import { appendLanes } from './append.js';
-import { asError, Database } from './database.js';
+import { Database } from './database.js';
 import { readBounds, readOffsetsAt, readPage } from './read.js';
 import { applyRetention, deleteBefore } from './retention.js';
 import { PostgresSubscription } from './subscription.js';

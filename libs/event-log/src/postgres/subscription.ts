@@ -11,10 +11,10 @@
  * - S4 no error of a callback or of the database ends a loop (L6).
  */
 import { randomUUID } from 'node:crypto';
-import { Loop, type Next } from '@aura/platform';
+import { asError, Loop, type Next } from '@aura/platform';
 import { PositionOutOfRangeError, UnknownTopicError } from '../errors.js';
 import type { Batch, Position, SubscribeOptions, Subscription, TopicPartition } from '../event-log.js';
-import { asError, type Database } from './database.js';
+import type { Database } from './database.js';
 import { fresh, type Held, keyOf, named, rotated } from './held.js';
 import { MovedOffsets } from './group-offsets.js';
 import * as groups from './groups.js';

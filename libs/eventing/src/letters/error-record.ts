@@ -1,4 +1,4 @@
-import { codeOf } from '@aura/platform';
+import { asError, codeOf } from '@aura/platform';
 
 /** An error as letters and tasks keep it: enough to find the line, never the payload. */
 export interface ErrorRecord {
@@ -14,7 +14,7 @@ const MAX_STACK = 8_000;
 
 /** Bounded, whatever was thrown. Causes are kept in the stack. */
 export function errorRecord(thrown: unknown): ErrorRecord {
-  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  const error = asError(thrown);
   const code = codeOf(error);
   const causes: string[] = [];
   for (let e: unknown = error, depth = 0; e instanceof Error && depth < 5; e = e.cause, depth++)

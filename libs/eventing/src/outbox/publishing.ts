@@ -7,7 +7,7 @@
  */
 import { cloudEventHeaders, frame, type SchemaRegistry } from '@aura/contracts';
 import { UnknownTopicError, type AppendResult, type EventLog, type NewRecord } from '@aura/event-log';
-import { InvariantError, kindOf, TransientError, type Queryable } from '@aura/platform';
+import { asError, InvariantError, kindOf, TransientError, type Queryable } from '@aura/platform';
 import type { Batch, Outcome } from './lanes.js';
 import { findSchema, type RelayRow } from './relay-store.js';
 
@@ -160,5 +160,3 @@ function read(result: AppendResult, sent: readonly RelayRow[], failed: Map<Relay
   }
   return { acknowledged, failed, marks };
 }
-
-const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));

@@ -1,6 +1,14 @@
 import type { SchemaRegistry } from '@aura/contracts';
 import type { EventLog } from '@aura/event-log';
-import { Loop, systemClock, type Clock, type Logger, type Next, type Queryable } from '@aura/platform';
+import {
+  asError,
+  Loop,
+  systemClock,
+  type Clock,
+  type Logger,
+  type Next,
+  type Queryable,
+} from '@aura/platform';
 import type { ClientConfig } from 'pg';
 import type { TimeGuardOptions } from '../guards/time-guard.js';
 import { Leader, type RelayLimits } from './leader.js';
@@ -252,4 +260,3 @@ export class Relay {
 }
 
 const ignore = (): void => undefined;
-const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));

@@ -1,5 +1,5 @@
 /** The transactions that end tasks (T2), alone or together (T5). */
-import { GroupCommit, InvariantError, kindOf } from '@aura/platform';
+import { asError, GroupCommit, InvariantError, kindOf } from '@aura/platform';
 import { context, type Context } from '@opentelemetry/api';
 import { UnitOfWork, type UnitOfWorkContext } from '../unit-of-work/unit-of-work.js';
 import { workWith, type Cause, type Work } from '../unit-of-work/work.js';
@@ -114,8 +114,4 @@ function sharedWork(work: Work, kind: string): Work {
     raise: (event) => unnamed(`raised ${event.type.name}`),
     schedule: (task) => unnamed(`scheduled ${task.kind}`),
   }));
-}
-
-function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }

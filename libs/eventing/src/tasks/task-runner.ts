@@ -12,7 +12,7 @@
  * T5 of a set handler, those that are ready together end together: the transaction is shared, and where it
  *    fails each ends by itself.
  */
-import { kindOf, Loop, traceContext, TerminalError, type Logger, type Next } from '@aura/platform';
+import { asError, kindOf, Loop, traceContext, TerminalError, type Logger, type Next } from '@aura/platform';
 import { context, ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { Pool } from 'pg';
 import { errorRecord } from '../letters/error-record.js';
@@ -219,7 +219,7 @@ export class TaskRunner {
 
   async #afterFailure(handler: AnyTaskHandler, attempt: Attempt, thrown: unknown): Promise<void> {
     const { task, token, abort } = attempt;
-    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+    const error = asError(thrown);
     const { pool, logger } = this.options;
     if (this.#givenUp.has(attempt)) return;
     if (abort.signal.reason instanceof StoppedError) {

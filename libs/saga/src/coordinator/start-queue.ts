@@ -3,9 +3,8 @@
  * caller it is a transaction per start; at many it is a transaction for all of them.
  */
 import type { UnitsOfWork, Work } from '@aura/eventing';
-import { GroupCommit, kindOf, TransientError, type Clock } from '@aura/platform';
+import { asError, GroupCommit, kindOf, TransientError, type Clock } from '@aura/platform';
 import type { AnySaga, Saga } from '../definition.js';
-import { asError } from '../participant/business.js';
 import type { PlannedStart, StartedSaga, Starting, StartOptions } from './starting.js';
 
 /** More than these do not wait: their callers try again. */

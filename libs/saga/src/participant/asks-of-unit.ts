@@ -7,6 +7,7 @@
  * P3 a decision counts only from the service that asked, on its own topic, for the type that was asked (H28);
  * P4 a commit or a cancel that throws is undone alone and becomes a task: nothing waits behind it.
  */
+import { asError } from '@aura/platform';
 import type { BranchKind, EventEnvelope, NewEvent } from '@aura/contracts';
 import type { Work } from '@aura/eventing';
 import type { Logger } from '@aura/platform';
@@ -17,7 +18,7 @@ import { Asked } from './asked.js';
 import { insertBranches, lockBranches, updateBranches } from './barrier-store.js';
 import { keyOf, settled, type BranchRow, type Settled } from './branch-row.js';
 import { scheduleWork } from './branch-tasks.js';
-import { asError, finishAll, lockAll, prepareAll, type Call, type Failure } from './business.js';
+import { finishAll, lockAll, prepareAll, type Call, type Failure } from './business.js';
 import { incomingOf, roundsOf, type Incoming } from './incoming.js';
 import { askIn, type KnownBranch, type KnownBranches } from './known-branches.js';
 import { refused, type Vote } from './participant.js';

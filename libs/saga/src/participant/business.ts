@@ -6,7 +6,7 @@
  * - any other error is the ask's own: what was written for it is undone, the others stay.
  */
 import type { Work } from '@aura/eventing';
-import { InvariantError, kindOf, type Logger } from '@aura/platform';
+import { asError, InvariantError, kindOf, type Logger } from '@aura/platform';
 import { setWorkOf, type Asked } from './asked.js';
 import type { KnownBranch } from './known-branches.js';
 import { refused, type Ask, type SetWork, type Vote } from './participant.js';
@@ -109,10 +109,6 @@ export function failedVote(error: Error): Vote {
 export function passes(error: unknown): boolean {
   const kind = kindOf(error);
   return kind === 'conflict' || kind === 'transient';
-}
-
-export function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
 
 /** Undefined: it threw, and what it wrote is undone. */

@@ -7,14 +7,14 @@
  * STOPPING -> (outcome known) -> given back -> TOMBSTONE;  RELEASING -> given back -> CANCELLED or REFUSED.
  */
 import type { EndedTask, Work } from '@aura/eventing';
-import { InvariantError } from '@aura/platform';
+import { asError, InvariantError } from '@aura/platform';
 import { trace } from '@opentelemetry/api';
 import type { ParticipantContext } from './asks-of-unit.js';
 import { markRefusal, setWorkOf } from './asked.js';
 import { lockBranches, updateBranches } from './barrier-store.js';
 import { keyOf, type BranchKey, type BranchRow } from './branch-row.js';
 import { scheduleWork } from './branch-tasks.js';
-import { asError, checked, failedVote, passes } from './business.js';
+import { checked, failedVote, passes } from './business.js';
 import { askIn, externalOf, type ExternalBranch } from './known-branches.js';
 import type { Accepted, Answer, Vote } from './participant.js';
 

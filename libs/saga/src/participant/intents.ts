@@ -6,14 +6,13 @@
  * What many of them read, note and write at the same time is one statement, or one transaction.
  */
 import type { SetTaskHandler } from '@aura/eventing';
-import { GroupCommit, TransientError, type Clock } from '@aura/platform';
+import { asError, GroupCommit, TransientError, type Clock } from '@aura/platform';
 import { trace } from '@opentelemetry/api';
 import type { Pool } from 'pg';
 import type { ParticipantContext } from './asks-of-unit.js';
 import { findBranches, noteCalls } from './barrier-store.js';
 import { keyOf, type BranchKey, type BranchRow } from './branch-row.js';
 import { kindOf } from './branch-tasks.js';
-import { asError } from './business.js';
 import { IntentEndings } from './intent-endings.js';
 import { nextStep } from './intent-rules.js';
 import { askIn, externalOf } from './known-branches.js';

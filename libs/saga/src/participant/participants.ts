@@ -1,4 +1,5 @@
 /** The participant side of one service: its branch types, and what does them. */
+import { asError } from '@aura/platform';
 import type { EventType } from '@aura/contracts';
 import type {
   AnyTaskHandler,
@@ -17,7 +18,6 @@ import { Asking } from './asking.js';
 import { AsksOfUnit } from './asks-of-unit.js';
 import { askNow } from './barrier-store.js';
 import { branchWork } from './branch-work.js';
-import { asError } from './business.js';
 import { branchFindings } from './findings.js';
 import { incomingTypes } from './incoming.js';
 import { Intents, type IntentContext } from './intents.js';
