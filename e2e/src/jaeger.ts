@@ -33,7 +33,7 @@ export async function testJaeger(): Promise<TestJaeger | string> {
 
 /**
  * Reads traces back over Jaeger's query API. What was sent is there a moment later (services send every
- * five seconds, and at their stop): wait with `settled` for the span that comes last, not for a time.
+ * second, and at their stop): wait with `settled` for the span that comes last, not for a time.
  */
 export class JaegerTraces {
   constructor(private readonly url: string) {}

@@ -8,7 +8,7 @@ import { testJaeger, type TestJaeger } from '../src/jaeger.js';
 import { ancestorsOf, outline, type SpanNode, type Trace } from '../src/trace-tree.js';
 import { Demo, type PurchaseSummary, type Summary } from './demo-program.js';
 
-/** Services send what they have every second and at their stop. */
+/** Services send what they have often and at their stop. */
 const PATIENCE = { withinMs: 60_000, everyMs: 100 };
 /** Building it, where that is asked for. */
 const BUILD_MS = 45 * 60_000;

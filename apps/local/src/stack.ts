@@ -18,8 +18,14 @@ import {
 /** Where a browser finds the gateway, unless somebody else listens there. */
 const USUAL_PORT = 8_420;
 
-/** Jaeger doubts the clocks of processes whose host it does not know by this name. */
-const TRACED = { OTEL_RESOURCE_ATTRIBUTES: process.env['OTEL_RESOURCE_ATTRIBUTES'] ?? 'ip=127.0.0.1' };
+/**
+ * Jaeger doubts the clocks of processes whose host it does not know by this name. And what a purchase did in
+ * payments is sent long before payments is killed in the middle of the next one.
+ */
+const TRACED = {
+  OTEL_RESOURCE_ATTRIBUTES: process.env['OTEL_RESOURCE_ATTRIBUTES'] ?? 'ip=127.0.0.1',
+  OTEL_BSP_SCHEDULE_DELAY: process.env['OTEL_BSP_SCHEDULE_DELAY'] ?? '50',
+};
 
 /**
  * Everything that the demo starts, part by part, each saying in words how it went. `stop` ends it all, the

@@ -10,7 +10,7 @@
  *   the log is; with those of each message beside them tracing cost twice as much.
  */
 import { context, metrics, propagation, trace } from '@opentelemetry/api';
-import { W3CTraceContextPropagator } from '@opentelemetry/core';
+import { getNumberFromEnv, W3CTraceContextPropagator } from '@opentelemetry/core';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { HttpInstrumentation } from '@opentelemetry/instrumentation-http';
 import { PgInstrumentation } from '@opentelemetry/instrumentation-pg';
@@ -22,7 +22,10 @@ import { samplerOf } from './sampling.js';
 
 export interface TelemetryOptions {
   readonly serviceName: string;
-  /** Base URL of an OTLP/HTTP collector; traces are sent to `<it>/v1/traces`. Nothing is sent without it. */
+  /**
+   * Base URL of an OTLP/HTTP collector; traces are sent to `<it>/v1/traces`, every second or every
+   * `OTEL_BSP_SCHEDULE_DELAY` ms. Nothing is sent without it.
+   */
   readonly otlpEndpoint?: string | undefined;
   /**
    * Share of the traces begun here that are recorded; `OTEL_TRACES_SAMPLER` is not read. Default 1; where
@@ -33,8 +36,8 @@ export interface TelemetryOptions {
   readonly spanProcessors?: readonly SpanProcessor[];
 }
 
-/** A process that is killed takes the spans of its last second along, not of its last five. */
-const OFTEN = { scheduledDelayMillis: 1_000 };
+/** A process that is killed takes the spans of so long along (the SDK's own default: 5 s). */
+const SENT_EVERY_MS = 1_000;
 const PROBES = /^\/(metrics|health)(\/|\?|$)/;
 
 let sdk: NodeSDK | undefined;
@@ -57,7 +60,7 @@ export function startTelemetry({
     ? [
         new BatchSpanProcessor({
           exporter: new OTLPTraceExporter({ url: tracesUrl(otlpEndpoint) }),
-          ...OFTEN,
+          scheduledDelayMillis: getNumberFromEnv('OTEL_BSP_SCHEDULE_DELAY') ?? SENT_EVERY_MS,
         }),
       ]
     : [];
