@@ -10,6 +10,7 @@ describe('sagas over the log in Postgres', () => {
     const run = await SagaRun.open('postgres', { perSecond: 0, seed: 0, buyers: 64 });
     let wentWell = false;
     try {
+      await run.up(); // also whoever takes no part: the books are read of all
       await run.begun(64);
       await run.quiet();
       const books = await run.books();

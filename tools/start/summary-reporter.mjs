@@ -35,14 +35,18 @@ export function summarise(modules, unhandledErrors) {
   return summary;
 }
 
-/** Names of the tests that failed first and passed then: to be looked into, not to be hidden. */
+/** The tests that failed first and passed then, and why: to be looked into, not to be hidden. */
 function triedAgain(modules) {
   const tests = modules.flatMap((module) =>
     [...module.children.allTests()].map((test) => ({ module, test })),
   );
   return tests
     .filter(({ test }) => test.diagnostic()?.flaky)
-    .map(({ module, test }) => `${module.relativeModuleId}: ${test.fullName}`);
+    .map(({ module, test }) => {
+      const [first] = test.result().errors ?? [];
+      const where = first?.stacks?.[0] ? ` (line ${first.stacks[0].line})` : '';
+      return `${module.relativeModuleId}: ${test.fullName}${where}: ${first?.message ?? 'no error was kept'}`;
+    });
 }
 
 /** The closing line of a test run. */
