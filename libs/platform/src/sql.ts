@@ -1,4 +1,5 @@
 import type { QueryResult, QueryResultRow } from 'pg';
+import { arrayTypesOf, binaryArray } from './sql-arrays.js';
 
 /** Anything that runs a statement: a pg client, a pool, or a fake in a test of the caller's own. */
 export interface Queryable {
@@ -19,7 +20,13 @@ export interface Statement {
   readonly text: string;
 }
 
-const names = new Map<string, string>();
+interface Declared {
+  readonly text: string;
+  /** By parameter, from 0 on. */
+  readonly arrays: ReadonlyMap<number, string>;
+}
+
+const statements = new Map<string, Declared>();
 
 /**
  * Declares a named statement. Throws when the name is taken by another text (two statements under one name
@@ -28,9 +35,9 @@ const names = new Map<string, string>();
 export function statement(name: string, text: string): Statement {
   if (Buffer.byteLength(name) > 63)
     throw new Error(`statement name ${name} is longer than 63 bytes: shorten it`);
-  const known = names.get(name);
-  if (known !== undefined && known !== text) throw new Error(`statement name ${name} is used for two texts`);
-  names.set(name, text);
+  const known = statements.get(name);
+  if (known && known.text !== text) throw new Error(`statement name ${name} is used for two texts`);
+  statements.set(name, known ?? { text, arrays: arrayTypesOf(text) });
   return { name, text };
 }
 
@@ -40,44 +47,10 @@ export async function run<R extends QueryResultRow>(
   { name, text }: Statement,
   values: unknown[] = [],
 ): Promise<R[]> {
-  const parameters = values.map((value) => (Array.isArray(value) ? arrayOf(value) : value));
+  const arrays = statements.get(name)?.arrays;
+  const parameters = values.map((value, index) => {
+    const type = Array.isArray(value) ? arrays?.get(index) : undefined;
+    return type === undefined ? value : (binaryArray(type, value as unknown[]) ?? value);
+  });
   return (await db.query<R>({ name, text, values: parameters })).rows;
-}
-
-/**
- * An array as Postgres reads it: as pg writes one, but without two regular expressions per element and a
- * time zone per time. With set-based statements that is most of what a service sends.
- */
-function arrayOf(values: readonly unknown[]): unknown {
-  let text = '';
-  let [before, element]: [unknown, string | undefined] = [NOTHING, undefined];
-  for (const value of values) {
-    if (value !== before) element = elementOf(value); // many rows have one and the same time
-    if (element === undefined) return values; // pg knows
-    before = value;
-    text += text === '' ? element : `,${element}`;
-  }
-  return `{${text}}`;
-}
-
-const NOTHING = Symbol('before the first');
-
-function elementOf(value: unknown): string | undefined {
-  if (value === null || value === undefined) return 'NULL';
-  if (typeof value === 'string') return quoted(value);
-  if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean')
-    return String(value);
-  if (value instanceof Date) return timeOf(value);
-  return Buffer.isBuffer(value) ? `"\\\\x${value.toString('hex')}"` : undefined;
-}
-
-/** Postgres does not read years of more than four digits in this form: pg has another. */
-function timeOf(time: Date): string | undefined {
-  const text = time.toISOString();
-  return text.length === 24 ? quoted(text) : undefined;
-}
-
-function quoted(text: string): string {
-  if (!text.includes('"') && !text.includes('\\')) return `"${text}"`;
-  return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 }

@@ -50,9 +50,10 @@ async function purged(): Promise<string> {
 const insert = (ids: readonly string[], phase: string, endedDaysAgo: number | null) =>
   shop.rows(
     `with made as (
-       insert into aura.saga (id, type, version, phase, state, later, trace, revision, started_at,
+       insert into aura.saga (id, type, version, phase, plan, state, later, trace, revision, started_at,
                               decided_at, ended_at)
-       select id, 'purchase', 1, $2, '{}', '{}', '{}', 1, now(), now(), now() - make_interval(days => $3)
+       select id, 'purchase', 1, $2, '{}', '{}', '{}', '{}', 1, now(), now(),
+              now() - make_interval(days => $3)
          from unnest($1::uuid[]) as id returning id)
      insert into aura.saga_log select id, 1, now(), '[]' from made`,
     [ids, phase, endedDaysAgo],

@@ -20,6 +20,7 @@ import { taskCause } from '../cause.js';
 import type { Coordinator } from './coordinator.js';
 import { evolve, isDecided, type Fact, type SagaState } from './saga-state.js';
 import type { Stepped } from './step.js';
+import { planOf } from './saga-row.js';
 import { insertSagas, lockKnown, writeSteps, type KnownSaga, type NewSaga } from './store.js';
 
 /** How soon a way back that nobody has run into is seen (ms). */
@@ -154,7 +155,14 @@ export class Amnesia {
       const row: NewSaga = { ...saga, state: next, facts: [...saga.facts, ...facts] };
       if (!(await insertSagas(work, [row], work.now)).has(row.id))
         throw new ConflictError(`saga ${saga.id} was taken back by another replica meanwhile: look again`);
-      return [{ saga: { ...saga, startedAt: work.now }, next, facts: row.facts, decided: isDecided(next) }];
+      return [
+        {
+          saga: { ...saga, plan: planOf(next), startedAt: work.now },
+          next,
+          facts: row.facts,
+          decided: isDecided(next),
+        },
+      ];
     }
     return [];
   }

@@ -3,6 +3,7 @@ import { ConflictError, run, statement, type Queryable } from '@aura/platform';
 import type { QueryResultRow } from 'pg';
 import { assertRecalled, RECALLED } from './amnesia-store.js';
 import type { SagaHead } from './announce.js';
+import { movesOf, planOf, stateFrom, type SagaMoves, type SagaPlan } from './saga-row.js';
 import { isDecided, isEnded, wakeAt, type Fact, type SagaState } from './saga-state.js';
 
 /** Runs a statement in a unit of work, or on a pool. */
@@ -12,6 +13,7 @@ export interface Statements {
 
 /** A saga as it was read under its lock. */
 export interface KnownSaga extends SagaHead {
+  readonly plan: SagaPlan;
   readonly state: SagaState;
   readonly startedAt: Date;
   readonly revision: number;
@@ -26,7 +28,7 @@ export interface SteppedSaga {
   readonly facts: readonly Fact[];
 }
 
-export interface NewSaga extends Omit<KnownSaga, 'startedAt'> {
+export interface NewSaga extends Omit<KnownSaga, 'startedAt' | 'plan'> {
   readonly idempotencyKey: string | null;
   readonly inputHash: Buffer | null;
   readonly facts: readonly Fact[];
@@ -37,21 +39,21 @@ const INSERT = statement(
   'saga_insert',
   `with wanted as (
      select * from unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::text[], $6::text[], $7::text[],
-                          $8::text[], $9::bytea[], $10::text[], $11::timestamptz[], $12::boolean[],
-                          $13::boolean[], $14::text[])
-       as w(id, type, version, phase, state, later, trace, idempotency_key, input_hash, attention, wake_at,
-            decided, ended, facts)),
+                          $8::text[], $9::text[], $10::bytea[], $11::text[], $12::timestamptz[],
+                          $13::boolean[], $14::boolean[], $15::text[])
+       as w(id, type, version, phase, plan, state, later, trace, idempotency_key, input_hash, attention,
+            wake_at, decided, ended, facts)),
    made as (
-     insert into aura.saga (id, type, version, phase, state, later, trace, revision, idempotency_key,
+     insert into aura.saga (id, type, version, phase, plan, state, later, trace, revision, idempotency_key,
                             input_hash, attention, wake_at, started_at, decided_at, ended_at)
-     select id, type, version, phase, state::jsonb, later::jsonb, trace::jsonb, 1, idempotency_key,
-            input_hash, attention, wake_at, $15, case when decided then $15::timestamptz end,
-            case when ended then $15::timestamptz end
+     select id, type, version, phase, plan::jsonb, state::jsonb, later::jsonb, trace::jsonb, 1,
+            idempotency_key, input_hash, attention, wake_at, $16,
+            case when decided then $16::timestamptz end, case when ended then $16::timestamptz end
        from wanted order by type, idempotency_key, id
          on conflict do nothing
      returning id)
    insert into aura.saga_log (saga_id, revision, at, facts)
-   select id, 1, $15, facts::jsonb from wanted join made using (id)
+   select id, 1, $16, facts::jsonb from wanted join made using (id)
    returning saga_id`,
 );
 
@@ -61,7 +63,9 @@ const BY_KEYS = statement(
     where (type, idempotency_key) in (select * from unnest($1::text[], $2::text[]))`,
 );
 
-const COLUMNS = 'id, type, version, state, later, trace, revision, started_at as "startedAt"';
+const COLUMNS = 'id, type, version, plan, state, later, trace, revision, started_at as "startedAt"';
+
+type Row = Omit<KnownSaga, 'state'> & { readonly state: SagaMoves } & QueryResultRow;
 
 /** By id: two units that meet in several sagas lock them in the same order (H18). */
 const LOCK_KNOWN = statement(
@@ -126,12 +130,14 @@ const REWAKE = statement(
 
 /** Ids of those that are new; of the others the idempotency key, or the id, was there before. */
 export async function insertSagas(db: Statements, sagas: readonly NewSaga[], at: Date): Promise<Set<string>> {
+  const plans = sagas.map(({ state }) => planOf(state));
   const rows = await db.run<{ saga_id: string }>(INSERT, [
     sagas.map(({ id }) => id),
     sagas.map(({ type }) => type),
     sagas.map(({ version }) => version),
     sagas.map(({ state }) => state.phase),
-    sagas.map(({ state }) => JSON.stringify(state)),
+    plans.map((plan) => JSON.stringify(plan)),
+    sagas.map(({ state }, index) => JSON.stringify(movesOf(state, plans[index] as SagaPlan))),
     sagas.map(({ later }) => JSON.stringify(later)),
     sagas.map(({ trace }) => JSON.stringify(trace)),
     sagas.map(({ idempotencyKey }) => idempotencyKey),
@@ -169,24 +175,28 @@ export async function sagasByKey(
  * missing it looks again: they may have been taken back between the look and the answer that all of them are.
  */
 export async function lockSagas(db: Statements, ids: readonly string[]): Promise<KnownSaga[]> {
-  const sagas = await db.run<KnownSaga & QueryResultRow>(LOCK, [ids]);
-  if (sagas.length === ids.length) return sagas;
+  const sagas = await db.run<Row>(LOCK, [ids]);
+  if (sagas.length === ids.length) return sagas.map(toKnown);
   await assertRecalled(db);
-  return db.run<KnownSaga & QueryResultRow>(LOCK, [ids]);
+  return (await db.run<Row>(LOCK, [ids])).map(toKnown);
 }
 
 /** As `lockSagas`, at any time: for amnesia.ts itself. */
-export function lockKnown(db: Statements, ids: readonly string[]): Promise<KnownSaga[]> {
-  return db.run<KnownSaga & QueryResultRow>(LOCK_KNOWN, [ids]);
+export async function lockKnown(db: Statements, ids: readonly string[]): Promise<KnownSaga[]> {
+  return (await db.run<Row>(LOCK_KNOWN, [ids])).map(toKnown);
 }
 
-export function claimDue(
+export async function claimDue(
   db: Statements,
   at: Date,
   limit: number,
   labels: readonly string[],
 ): Promise<KnownSaga[]> {
-  return db.run<KnownSaga & QueryResultRow>(CLAIM_DUE, [at, limit, labels]);
+  return (await db.run<Row>(CLAIM_DUE, [at, limit, labels])).map(toKnown);
+}
+
+function toKnown(row: Row): KnownSaga {
+  return { ...row, state: stateFrom(row.plan, row.state) };
 }
 
 /** When the next timer is due; undefined: there is none. */
@@ -202,7 +212,7 @@ export async function writeSteps(db: Statements, steps: readonly SteppedSaga[], 
     steps.map(({ saga }) => saga.id),
     steps.map(({ saga }) => saga.revision),
     steps.map(({ next }) => next.phase),
-    steps.map(({ next }) => JSON.stringify(next)),
+    steps.map(({ saga, next }) => JSON.stringify(movesOf(next, saga.plan))),
     steps.map(({ next }) => next.attention?.code ?? null),
     steps.map(({ next }) => wakeDate(next)),
     steps.map(({ next }) => isDecided(next)),

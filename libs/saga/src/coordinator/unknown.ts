@@ -12,6 +12,7 @@ import { statement, type Logger } from '@aura/platform';
 import type * as protocol from '../generated/protocol.js';
 import type { CoordinatorEvents } from './announce.js';
 import { branchOf, evolve, isDecided, isEnded, ownerOf, PURGED, UNKNOWN, type Fact } from './saga-state.js';
+import { movesOf, planOf } from './saga-row.js';
 import type { SagaState } from './saga-state.js';
 import { lockSagas, writeSteps, type KnownSaga, type SteppedSaga } from './store.js';
 
@@ -21,10 +22,10 @@ const PURGE_MARK = statement('saga_purge_mark', 'select mark from aura.saga_purg
 
 const PRESUME = statement(
   'saga_presume',
-  `insert into aura.saga (id, type, version, phase, state, later, trace, revision, attention, started_at,
-                          decided_at, ended_at)
+  `insert into aura.saga (id, type, version, phase, plan, state, later, trace, revision, attention,
+                          started_at, decided_at, ended_at)
    select w.id, '${UNKNOWN}', 0, case when w.purged then 'PREPARED' else 'ABORTED' end,
-          w.state::jsonb, '{}', '{}', 1, case when w.purged then '${PURGED}' end, $4,
+          $5::jsonb, w.state::jsonb, '{}', '{}', 1, case when w.purged then '${PURGED}' end, $4,
           case when not w.purged then $4::timestamptz end, case when not w.purged then $4::timestamptz end
      from unnest($1::uuid[], $2::boolean[], $3::text[]) as w(id, purged, state)
        on conflict (id) do nothing`,
@@ -80,8 +81,8 @@ async function presumed(
   const mark = row?.mark.getTime() ?? -Infinity;
   const isPurged = (id: string): boolean => (timeOf(id)?.getTime() ?? -Infinity) <= mark;
   const ids = [...new Set(questions.map(({ payload }) => payload.sagaId))].toSorted();
-  const states = ids.map((id) => JSON.stringify(isPurged(id) ? PERHAPS_PURGED : PRESUMED));
-  await work.run(PRESUME, [ids, ids.map(isPurged), states, work.now]);
+  const states = ids.map((id) => JSON.stringify(movesOf(isPurged(id) ? PERHAPS_PURGED : PRESUMED, NO_PLAN)));
+  await work.run(PRESUME, [ids, ids.map(isPurged), states, work.now, JSON.stringify(NO_PLAN)]);
   const sagas = await lockSagas(work, ids);
   return new Map(sagas.filter(({ type }) => type === UNKNOWN).map((saga) => [saga.id, saga]));
 }
@@ -103,3 +104,4 @@ const BY_HAND = {
   text: 'it may have been decided and purged here: find out, then resolve a branch by hand',
 };
 const PERHAPS_PURGED: SagaState = { ...NOTHING, phase: 'PREPARED', why: BY_HAND, attention: BY_HAND };
+const NO_PLAN = planOf(PRESUMED);

@@ -1,6 +1,7 @@
 import { run, statement, type Queryable } from '@aura/platform';
 import type { QueryResultRow } from 'pg';
 import { repliesOf } from './replies.js';
+import { stateFrom, type SagaMoves, type SagaPlan } from './saga-row.js';
 import {
   isEnded,
   type Fact,
@@ -58,13 +59,14 @@ interface Row extends QueryResultRow {
   readonly id: string;
   readonly type: string;
   readonly version: number;
-  readonly state: SagaState;
+  readonly plan: SagaPlan;
+  readonly state: SagaMoves;
   readonly started_at: Date;
   readonly decided_at: Date | null;
   readonly ended_at: Date | null;
 }
 
-const COLUMNS = 'id, type, version, state, started_at, decided_at, ended_at';
+const COLUMNS = 'id, type, version, plan, state, started_at, decided_at, ended_at';
 const BY_IDS = statement('saga_by_ids', `select ${COLUMNS} from aura.saga where id = any($1::uuid[])`);
 const DECIDED = statement(
   'saga_decided_of',
@@ -107,7 +109,7 @@ export async function stateOf(
   id: string,
 ): Promise<{ readonly view: SagaView; readonly state: SagaState } | undefined> {
   const [row] = await run<Row>(db, BY_IDS, [[id]]);
-  return row && { view: toView(row), state: row.state };
+  return row && { view: toView(row), state: stateFrom(row.plan, row.state) };
 }
 
 /** `before`: `next` of the page before this one. */
@@ -152,12 +154,12 @@ export function viewAfter(view: SagaView, state: SagaState): SagaView {
   return { ...view, ...ofState(state) };
 }
 
-function toView({ state, ...row }: Row): SagaView {
+function toView({ plan, state, ...row }: Row): SagaView {
   return {
     id: row.id,
     type: row.type,
     version: row.version,
-    ...ofState(state),
+    ...ofState(stateFrom(plan, state)),
     startedAt: row.started_at,
     decidedAt: row.decided_at,
     endedAt: row.ended_at,

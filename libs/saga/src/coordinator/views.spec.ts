@@ -9,7 +9,7 @@ function slowDatabase() {
     [];
   const query = ({ values }: { values?: unknown[] }) => {
     const { promise, resolve, reject } = Promise.withResolvers<{ rows: object[] }>();
-    const ids = String(values?.[0]).replaceAll(/[{}"]/g, '').split(',');
+    const ids = values?.[0] as string[];
     const answer = (known: readonly string[]): void => resolve({ rows: known.map(rowOf) });
     asked.push({ ids, answer, fail: reject });
     return promise;
@@ -21,7 +21,8 @@ const rowOf = (id: string) => ({
   id,
   type: 'order',
   version: 1,
-  state: { phase: 'PREPARING', branches: [], why: null, attention: null, deadline: 0 },
+  plan: { deadline: 0, attentionMs: 0, branches: [] },
+  state: { phase: 'PREPARING', movedAt: 0, branches: [] },
   started_at: new Date(0),
   decided_at: null,
   ended_at: null,
