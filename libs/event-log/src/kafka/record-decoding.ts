@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module';
+import { replaceModule } from './kafkajs-module.js';
 
 /** As much of kafkajs's Decoder as a record's decoder reads: its bytes, and where it stands. */
 interface RecordBytes {
@@ -30,11 +30,7 @@ const LOG_APPEND_TIME = 1;
  * of kafkajs is pinned.
  */
 export function readRecordsAtOnce(): void {
-  const require = createRequire(import.meta.url);
-  const loaded = require(RECORD) as Decode & { readonly atOnce?: true };
-  if (loaded.atOnce) return;
-  const module = require.cache[require.resolve(RECORD)];
-  if (module) module.exports = Object.assign(readAtOnce(loaded), { atOnce: true });
+  replaceModule(RECORD, readAtOnce);
 }
 
 /** `otherwise` takes what no event is: control records, a header that is null or given twice, huge deltas. */

@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module';
+import { replaceModule } from './kafkajs-module.js';
 
 /** What kafkajs makes a record of. */
 interface ProducedRecord {
@@ -30,11 +30,7 @@ const MOST_DELTA = 2 ** 30;
  * finds. Later it has no effect, and does no harm. Safe to call again. The version of kafkajs is pinned.
  */
 export function writeRecordsAtOnce(): void {
-  const require = createRequire(import.meta.url);
-  const loaded = require(RECORD) as Encode & { readonly atOnce?: true };
-  if (loaded.atOnce) return;
-  const module = require.cache[require.resolve(RECORD)];
-  if (module) module.exports = Object.assign(atOnce(loaded), { atOnce: true });
+  replaceModule(RECORD, atOnce);
 }
 
 /** `otherwise` takes what no event is made of: values that are no text or bytes, lists of headers, times. */

@@ -1,7 +1,7 @@
 /**
  * What one call of the log brought, on its way into units.
  *
- * I1 what no handler wants is dropped before the database (M3);
+ * I1 what no handler wants, by its type or by what it says, is dropped before the database (M3);
  * I2 partitions that are gone through carefully come after the others, one unit each: healthy ones are not
  *    slowed (H21);
  * I3 a record that can't be read now holds back its key; its partition is tried again, others flow.
@@ -13,7 +13,7 @@ import type { UnitOfWorkContext } from '../unit-of-work/unit-of-work.js';
 import type { LetterLimits } from '../letters/letter-limits.js';
 import type { LettersFullError } from '../letters/letters-full-error.js';
 import { Deliveries } from './deliveries.js';
-import type { Delivery } from './delivery.js';
+import { isRefused, type Delivery } from './delivery.js';
 import { GroupPausedError } from './group-pause.js';
 import { finishByHalves, Progress } from './halving.js';
 import type { Handlers } from './handlers.js';
@@ -105,7 +105,7 @@ export class Arrivals {
     if (wanted.length === 0) return;
     const { options } = this;
     const { deliveries, putOff } = await readRecords(options, wanted, options.units.clock.now());
-    if (!call.signal.aborted) await this.#attempt(deliveries, call);
+    if (!call.signal.aborted) await this.#attempt(this.#concerning(deliveries, call), call);
     // I3. Each partition once, with what its first record waits for.
     const waiting = new Map(
       putOff.toReversed().map(({ record, error }) => [keyOf(record), { record, error }]),
@@ -115,6 +115,17 @@ export class Arrivals {
       if (error instanceof Error)
         options.onStandstill(new SchemaAwayError(record, error), [ownedUnder(record, call.epochs)]);
     }
+  }
+
+  /** I1. Of what could be read. */
+  #concerning(deliveries: readonly Delivery[], { progress }: Call): readonly Delivery[] {
+    const { handlers, metrics } = this.options;
+    const skipped = deliveries.filter((each) => !isRefused(each) && !handlers.concerns(each.event));
+    if (skipped.length === 0) return deliveries;
+    progress.finish(skipped.map(({ record }) => record));
+    metrics.skipped(skipped.length);
+    const others = new Set(skipped);
+    return deliveries.filter((each) => !others.has(each));
   }
 
   /** One unit of one partition, noted before it begins (H21, H49). */

@@ -31,6 +31,12 @@ interface HandlerBase {
   readonly also?: readonly EventType[];
   /** For people: `<class>.<method>`. Unique in the service. */
   readonly name: string;
+  /**
+   * False for an event that is nobody's business here, by its payload: where no handler of its type wants it,
+   * it is passed as one that nobody takes (M3). Pure, and quick. A handler may still be given one: a letter
+   * of before.
+   */
+  concerns?(event: EventEnvelope): boolean;
   readonly locks?: RowLocks;
   /**
    * Takes the place of a letter, for what nobody may wait behind (H20): a record that can't be read, whose
@@ -89,6 +95,11 @@ export class Handlers {
   /** Empty for a type that this service does not take from this topic. */
   of(typeName: string, topic: string): readonly EventHandler[] {
     return this.#taken.get(placeOf(typeName, topic))?.handlers ?? NONE;
+  }
+
+  /** Whether one of its handlers wants it. */
+  concerns(event: EventEnvelope): boolean {
+    return this.of(event.type, event.topic).some((handler) => handler.concerns?.(event) ?? true);
   }
 
   /** The token of a type that is taken from this topic. */

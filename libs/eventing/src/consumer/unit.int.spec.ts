@@ -1,4 +1,4 @@
-import { newEventId } from '@aura/contracts';
+import { newEventId, type EventEnvelope } from '@aura/contracts';
 import type { LogRecord } from '@aura/event-log';
 import { statement, TerminalError, TransientError } from '@aura/platform';
 import { settled } from '@aura/testing';
@@ -287,6 +287,21 @@ it('M3: what nobody handles never meets the database; its offsets are saved with
   expect(await service.offsets()).toMatchObject({ 0: 0 });
   await log.deliver([counted(0, 2, 'a', 1), closed(3)]);
   expect(await service.offsets()).toMatchObject({ 0: 4 });
+});
+
+it('M3: so is what a handler says is none of its, unless another one wants it', async () => {
+  const isBig = (event: EventEnvelope): boolean => (event.payload as { n: number }).n > 1;
+  const consumer = await assigned([{ ...service.events.noting(), concerns: isBig }]);
+  await log.deliver([counted(0, 0, 'a', 1), counted(0, 1, 'a', 2), counted(1, 0, 'b', 1)]);
+  expect(await service.ledger()).toEqual(['a:2']);
+  expect(await service.rows('select from aura.inbox')).toHaveLength(1);
+  expect(await log.deliver([counted(2, 0, 'c', 1)])).toMatchObject([{ partition: 2, offset: 1n }]);
+  expect(await service.offsets()).toEqual({ 0: 2, 1: 1, 2: 0 });
+  await consumer.stop();
+  const other = { ...service.events.noting(), name: 'Other.note' };
+  await assigned([{ ...service.events.noting(), concerns: isBig }, other]);
+  await log.deliver([counted(2, 1, 'c', 1)]);
+  expect(await service.ledger()).toEqual(['a:2', 'c:1', 'c:1']);
 });
 
 it('M3: they are saved by themselves when no unit comes', async () => {

@@ -57,7 +57,9 @@ export class Coordinator {
     const [type, ...also] = this.subscribes;
     if (!type) return [];
     const handle = (events: readonly EventEnvelope[], work: Work): Promise<void> => this.#hear(events, work);
-    return [{ mode: 'set', type, also, name: 'aura.saga.coordinator', handle }];
+    // Participants answer all who ask them: most of what they say may be for others.
+    const concerns = (event: EventEnvelope): boolean => this.#isMine(event as EventEnvelope<Said>);
+    return [{ mode: 'set', type, also, name: 'aura.saga.coordinator', concerns, handle }];
   }
 
   /**
@@ -92,9 +94,7 @@ export class Coordinator {
   }
 
   async #hear(events: readonly EventEnvelope[], work: Work): Promise<void> {
-    const mine = (events as readonly EventEnvelope<Said>[]).filter(
-      ({ payload }) => payload.coordinator === this.options.service,
-    );
+    const mine = (events as readonly EventEnvelope<Said>[]).filter((event) => this.#isMine(event));
     if (mine.length === 0) return;
     const ids = [...new Set(mine.map(({ payload }) => payload.sagaId))].toSorted();
     const sagas = await lockSagas(work, ids);
@@ -106,6 +106,10 @@ export class Coordinator {
       return isQuestion(type) && (!saga || saga.type === UNKNOWN);
     });
     if (asked.length > 0) await answerUnknown(this.events, asked, work, this.options.logger);
+  }
+
+  #isMine({ payload }: EventEnvelope<Said>): boolean {
+    return payload.coordinator === this.options.service;
   }
 
   /** C1. */
