@@ -62,6 +62,8 @@ describe.skipIf(process.platform === 'win32')('a saga in Jaeger', () => {
     const trace = await traceOf('bought', skip);
     const shape = outline(trace);
     expect(trace.roots, shape).toHaveLength(1);
+    const asked = named(trace, 'POST /purchases').find(({ service }) => service === 'checkout');
+    expect(above(trace, asked)[0], shape).toBe('gateway: POST');
     const [decision] = named(trace, 'aura.saga.commit buy-outfit');
     expect(decision?.service, shape).toBe('checkout');
     for (const [branch, service] of Object.entries(OWNERS)) {

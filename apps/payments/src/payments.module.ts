@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { keepPlansFresh, Shutdown, type Clock, type Logger } from '@aura/platform';
+import { keepPlansFresh, noteInTrace, Shutdown, type Clock, type Logger } from '@aura/platform';
 import { CLOCK, CONFIG, databaseModule, eventsModule, LOGGER, type Config } from '@aura/service';
 import { Module } from '@nestjs/common';
 import { Pool } from 'pg';
@@ -39,7 +39,11 @@ type Settings = Config<typeof settings>;
       provide: PAYMENT_PROVIDER,
       inject: [CONFIG, SimulatedProvider],
       useFactory: (config: Settings, provider: SimulatedProvider) =>
-        new GuardedProvider(provider, { timeoutMs: config.providerTimeoutMs }),
+        new GuardedProvider(provider, {
+          timeoutMs: config.providerTimeoutMs,
+          onAgain: (afterMs) =>
+            noteInTrace('the provider is asked again', { 'aura.retry.after_ms': afterMs }),
+        }),
     },
   ],
 })

@@ -1,4 +1,4 @@
-import { context, propagation, type Context } from '@opentelemetry/api';
+import { context, propagation, trace, type Attributes, type Context } from '@opentelemetry/api';
 
 /**
  * W3C trace context as it is stored in an outbox row and sent as headers. Empty without an SDK or an active
@@ -22,4 +22,9 @@ export function traceHeaders(active: Context = context.active()): TraceHeaders {
  */
 export function traceContext(headers: Readonly<Record<string, string>>, root: Context): Context {
   return propagation.extract(root, headers);
+}
+
+/** A moment of whatever is under way, to be seen in its span. Nothing without an SDK or an active span. */
+export function noteInTrace(moment: string, attributes: Attributes = {}): void {
+  trace.getActiveSpan()?.addEvent(moment, attributes);
 }

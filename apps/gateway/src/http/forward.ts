@@ -78,7 +78,6 @@ async function exchange(
     method: request.method,
     headers: {
       ...headersToOwner(request.headers),
-      ...trace,
       ...(typeof id === 'string' ? { 'x-request-id': id } : {}),
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
     },

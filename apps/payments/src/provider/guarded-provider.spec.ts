@@ -20,9 +20,13 @@ const refusedConnection = (): Promise<never> => Promise.reject(new ProviderUnava
 describe('the guard around the provider', () => {
   it('tries once more, within its time limit, and says then that nothing is known', async () => {
     let tries = 0;
-    const slow = guarded(() => (++tries === 1 ? silence() : Promise.resolve(undefined)), { timeoutMs: 5 });
+    const told: number[] = [];
+    const slow = guarded(() => (++tries === 1 ? silence() : Promise.resolve(undefined)), {
+      timeoutMs: 5,
+      onAgain: (afterMs) => told.push(afterMs),
+    });
     expect(await slow.lookUp('r', signal)).toBeUndefined();
-    expect(tries).toBe(2);
+    expect([tries, told]).toEqual([2, [expect.any(Number)]]);
     const away = guarded(() => (tries++, refusedConnection()));
     await expect(away.lookUp('r', signal)).rejects.toBeInstanceOf(ProviderUnavailableError);
     expect(tries).toBe(4);

@@ -36,6 +36,8 @@ export interface GuardOptions {
   readonly atOnce?: number;
   /** How many may wait meanwhile. Default 512: all that the tasks of this service ask for at a time. */
   readonly waiting?: number;
+  /** A try has failed, and another one follows in `afterMs`. In the context of the call. */
+  readonly onAgain?: (afterMs: number) => void;
 }
 
 /**
@@ -48,15 +50,18 @@ export class GuardedProvider implements PaymentProvider {
 
   constructor(
     private readonly provider: PaymentProvider,
-    { timeoutMs, retries = 1, breakAfter = 10, breakMs = 2_000, atOnce = 128, waiting = 512 }: GuardOptions,
+    options: GuardOptions,
   ) {
+    const { timeoutMs, retries = 1, breakAfter = 10, breakMs = 2_000, atOnce = 128, waiting = 512 } = options;
     const failing = handleWhen((error) => !(error instanceof ProviderRefusedError));
     const again = handleWhen((error) => !(error instanceof ProviderRefusedError) && !wasNotSent(error));
+    const tries = retry(again, {
+      maxAttempts: retries,
+      backoff: new ExponentialBackoff({ initialDelay: 20, maxDelay: 200 }),
+    });
+    tries.onRetry(({ delay }) => options.onAgain?.(delay));
     this.#policy = wrap(
-      retry(again, {
-        maxAttempts: retries,
-        backoff: new ExponentialBackoff({ initialDelay: 20, maxDelay: 200 }),
-      }),
+      tries,
       bulkhead(atOnce, waiting),
       circuitBreaker(failing, { halfOpenAfter: breakMs, breaker: new ConsecutiveBreaker(breakAfter) }),
       timeout(timeoutMs, TimeoutStrategy.Aggressive),

@@ -14,8 +14,8 @@ interface RequestQueue {
  * issues 1704, 1751, 1755, 1768). A connection with nothing queued and nothing throttled needs no timer:
  * `push` arms one when it queues a request.
  *
- * With record-encoding.ts and record-decoding.ts the only place where kafkajs itself is changed. Safe to call again. The version of
- * kafkajs is pinned for it.
+ * With record-encoding.ts and record-decoding.ts the only place where kafkajs itself is changed. Safe to call
+ * again. The version of kafkajs is pinned for it.
  */
 export function fixKafkaJsIdleLoop(): void {
   const require = createRequire(import.meta.url);

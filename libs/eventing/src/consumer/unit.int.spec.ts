@@ -289,8 +289,8 @@ it('M3: what nobody handles never meets the database; its offsets are saved with
   expect(await service.offsets()).toMatchObject({ 0: 4 });
 });
 
+const isBig = (event: EventEnvelope): boolean => (event.payload as { n: number }).n > 1;
 it('M3: so is what a handler says is none of its, unless another one wants it', async () => {
-  const isBig = (event: EventEnvelope): boolean => (event.payload as { n: number }).n > 1;
   const consumer = await assigned([{ ...service.events.noting(), concerns: isBig }]);
   await log.deliver([counted(0, 0, 'a', 1), counted(0, 1, 'a', 2), counted(1, 0, 'b', 1)]);
   expect(await service.ledger()).toEqual(['a:2']);
