@@ -70,16 +70,20 @@ function errorOf(
   maxRecordBytes: number,
   refused: Map<string, number>,
 ): Error | undefined {
-  const sequence = `${record.topic}\n${record.key}`;
-  const what = `record ${index} for ${record.topic}, key ${JSON.stringify(record.key)}`;
-  const before = refused.get(sequence);
+  const before = refused.size > 0 ? refused.get(sequenceOf(record)) : undefined;
   if (before !== undefined)
-    return new TransientError(`${what} is held back: record ${before} of the same key was refused`);
+    return new TransientError(
+      `${nameOf(record, index)} is held back: record ${before} of the same key was refused`,
+    );
   const reason = refusal(record, maxRecordBytes);
   if (reason === undefined) return undefined;
-  refused.set(sequence, index);
-  return new RecordRefusedError(`${what} is refused: ${reason}`);
+  refused.set(sequenceOf(record), index);
+  return new RecordRefusedError(`${nameOf(record, index)} is refused: ${reason}`);
 }
+
+const sequenceOf = ({ topic, key }: NewRecord): string => `${topic}\n${key}`;
+const nameOf = ({ topic, key }: NewRecord, index: number): string =>
+  `record ${index} for ${topic}, key ${JSON.stringify(key)}`;
 
 function refusal(record: NewRecord, maxRecordBytes: number): string | undefined {
   if (record.key === '') return 'its key is empty; order is kept by the key, give it one';

@@ -7,10 +7,6 @@ import type { LogRecord } from '../event-log.js';
  * becomes empty.
  */
 export function toRecord(topic: string, partition: number, message: KafkaMessage): LogRecord {
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(message.headers ?? {}))
-    if (value !== undefined)
-      headers[name] = Array.isArray(value) ? value.map(String).join(',') : value.toString();
   return {
     topic,
     partition,
@@ -18,6 +14,20 @@ export function toRecord(topic: string, partition: number, message: KafkaMessage
     timestampMs: Number(message.timestamp),
     key: message.key?.toString() ?? '',
     value: message.value ?? Buffer.alloc(0),
-    headers,
+    headers: textsOf(message.headers ?? {}),
   };
+}
+
+/** Those that were read at once (record-decoding.ts) are texts already, and nobody else's. */
+function textsOf(headers: NonNullable<KafkaMessage['headers']>): Record<string, string> {
+  if (areTexts(headers)) return headers;
+  const texts: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers))
+    if (value !== undefined)
+      texts[name] = Array.isArray(value) ? value.map(String).join(',') : value.toString();
+  return texts;
+}
+
+function areTexts(headers: object): headers is Record<string, string> {
+  return Object.values(headers).every((value) => typeof value === 'string');
 }
