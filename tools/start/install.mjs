@@ -1,4 +1,4 @@
-import { accessSync, constants, readFileSync, rmSync } from 'node:fs';
+import { accessSync, constants, lstatSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileProblem, Problem } from './problem.mjs';
 import { progress } from './progress.mjs';
@@ -48,6 +48,7 @@ export async function install(clone) {
   } catch (error) {
     throw fileProblem(error, clone);
   }
+  refuseLink(join(clone, 'node_modules'));
   rmSync(join(clone, 'node_modules/.package-lock.json'), { force: true }); // from here on: not installed
   const shown = progress(
     'installing packages, Node 24 and Postgres 18 with npm (about 650 MB, half a minute)',
@@ -60,6 +61,15 @@ export async function install(clone) {
     `npm ci failed:\n${output.trim()}`,
     'Mostly that is the network or the registry (`npm config get registry`). Start again: it begins afresh.',
   );
+}
+
+/** npm would empty the folder that a link points to, which is another clone's. */
+function refuseLink(folder) {
+  if (lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink())
+    throw new Problem(
+      `${folder} is a link to a folder that has not what package-lock.json asks for.`,
+      'Remove the link and start again: packages are installed here then.',
+    );
 }
 
 /** Runs npm in a folder: the npm that runs us, where it does. Resolves as `runProgram`. */

@@ -1,11 +1,20 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { differences, isInstalled } from './install.mjs';
+import { differences, install, isInstalled } from './install.mjs';
 import { withLock } from './lock.mjs';
 import { checkMachine } from './node-version.mjs';
 import { makeHome } from './postgres/place.mjs';
@@ -97,6 +106,15 @@ describe('what is installed', () => {
     expect(isInstalled(folder)).toBe(false);
     writeFileSync(join(folder, 'node_modules/.package-lock.json'), '{ "packages": {');
     expect(isInstalled(folder)).toBe(false);
+  });
+
+  it('is not installed through a link: npm would empty the folder of another clone', async () => {
+    const others = join(folder, 'other/node_modules');
+    mkdirSync(others, { recursive: true });
+    writeFileSync(join(others, '.package-lock.json'), '{ "packages": {} }');
+    symlinkSync(others, join(folder, 'node_modules'), 'junction');
+    await expect(install(folder)).rejects.toThrow('is a link to a folder');
+    expect(existsSync(join(others, '.package-lock.json'))).toBe(true);
   });
 });
 
