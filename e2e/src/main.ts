@@ -16,7 +16,13 @@ const service = await start();
 process.on('message', (message: ToService) => void obey(message));
 tell({ kind: 'ready' });
 
-async function start(): Promise<{ stopLoad?(): Promise<void>; close(): Promise<void> }> {
+interface Started {
+  stopLoad?(): Promise<void>;
+  redrive?(): Promise<void>;
+  close(): Promise<void>;
+}
+
+async function start(): Promise<Started> {
   if (settings.role === 'orders')
     return startOrders(settings, (id) => tell({ kind: 'committed', ids: [id] }));
   if (settings.role === 'shop') return startShop(settings);
@@ -31,6 +37,7 @@ async function start(): Promise<{ stopLoad?(): Promise<void>; close(): Promise<v
 }
 
 async function obey(message: ToService): Promise<void> {
+  if (message === 'redrive') return service.redrive?.();
   await service.stopLoad?.();
   if (message === 'stop-load') return;
   await service.close();

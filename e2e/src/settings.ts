@@ -18,7 +18,8 @@ export interface ServiceSettings {
   readonly replica?: string;
 }
 
-export type ToService = 'stop-load' | 'stop';
+/** `redrive`: letters of events whose process was killed while it handled them alone. */
+export type ToService = 'stop-load' | 'redrive' | 'stop';
 
 export type FromService =
   | { readonly kind: 'ready' }

@@ -11,11 +11,11 @@ import { openLog } from '../crash/crash-run.js';
 import { ownPostgres, type OwnServer } from '../crash/own-servers.js';
 import { ServiceProcess } from '../crash/service-process.js';
 import { pause } from '../service.js';
-import type { LogSettings, Role } from '../settings.js';
+import type { LogSettings, Role, ToService } from '../settings.js';
 import { caughtUp, leftovers, readBooks, sayAgain, snapshot, trials, type Urls } from './books.js';
 import { makePaymentTables } from './cards.js';
 import { brokenLaws, type SagaBooks } from './laws.js';
-import type { SagaLoad } from './services.js';
+import { KILLED, type SagaLoad } from './services.js';
 import { COORDINATOR, SERVICES } from './shop-saga.js';
 import { PARTICIPANT_TABLES, SHOP_TABLES } from './tables.js';
 
@@ -24,6 +24,8 @@ const SAID_AGAIN_OF_EACH = 100;
 const PATIENCE = { withinMs: 180_000, everyMs: 200 };
 /** Processes that share the database of stock. */
 const STOCK_REPLICAS = ['stock-1', 'stock-2'];
+const PARKED_BY_KILLS = `select count(*)::int as count from aura.letter where error ->> 'name' = '${KILLED}'`;
+const REDRIVE_EVERY_MS = 5_000;
 const OPEN = 'select count(*)::int as count from aura.saga where ended_at is null';
 
 export interface SagaCampaignOptions {
@@ -42,6 +44,9 @@ export interface SagaVerdict {
 
 /** The services in processes of their own, two of stock, with a Postgres and a log of their own. */
 export class SagaRun {
+  #parkedByKills = 0;
+  #redrivenMs = -Infinity;
+
   private constructor(
     readonly urls: Urls,
     readonly services: readonly ServiceProcess[],
@@ -103,14 +108,20 @@ export class SagaRun {
   /** No saga is open, and nothing is under way. What stays open the laws name better than this wait. */
   async quiet(): Promise<void> {
     const isQuiet = async (): Promise<boolean> =>
+      (await this.#redriveKilled()) === 0 &&
       (await this.#count(OPEN)) === 0 &&
       (await leftovers(this.urls)).length === 0 &&
       (await caughtUp(this.urls, this.log));
     await settled('all is quiet', isQuiet, PATIENCE).catch(() => undefined);
   }
 
+  /** Of events that kills from outside have parked, and an operator had tried again. */
+  get parkedByKills(): number {
+    return this.#parkedByKills;
+  }
+
   stopLoad(): void {
-    for (const service of this.services) if (service.name === COORDINATOR) service.tell('stop-load');
+    this.#tellCoordinator('stop-load');
   }
 
   /** Says old records again; gives what changed by it (S7). */
@@ -141,6 +152,24 @@ export class SagaRun {
     else console.error(`the logs of the services are in ${this.folder}`);
   }
 
+  /**
+   * Three kills from outside during one and the same event park it (ADR 0010), and its saga with it: a vote
+   * is an ordinary event of its coordinator. Gives how many wait; an operator has them tried again.
+   */
+  async #redriveKilled(): Promise<number> {
+    const count = await this.#count(PARKED_BY_KILLS);
+    const nowMs = performance.now();
+    if (count === 0 || nowMs < this.#redrivenMs + REDRIVE_EVERY_MS) return count;
+    this.#redrivenMs = nowMs;
+    this.#parkedByKills += count;
+    this.#tellCoordinator('redrive');
+    return count;
+  }
+
+  #tellCoordinator(what: ToService): void {
+    for (const service of this.services) if (service.name === COORDINATOR) service.tell(what);
+  }
+
   async #count(sql: string): Promise<number> {
     const [row] = await rowsOf<{ count: number }>(this.urls[COORDINATOR], sql);
     return row?.count ?? 0;
@@ -168,6 +197,7 @@ export async function sagaCampaign(options: SagaCampaignOptions): Promise<SagaVe
     wentWell = all.length === 0;
     const times = {
       kills,
+      'parked by kills': run.parkedByKills,
       'records said again': said,
       'seconds until all had ended': Math.round(quietMs / 1_000),
     };

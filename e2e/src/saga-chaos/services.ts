@@ -25,6 +25,9 @@ const MOST_AT_ONCE = 32;
 /** The tailor takes his time: more would be late before they begin. */
 const TAILORED_EVERY_MS = 2_000;
 
+/** The error of letters whose process ended while it handled their event alone. */
+export const KILLED = 'EndedProcessError';
+
 export interface SagaLoad {
   /** Starts per second, as long as the machine carries them. */
   readonly perSecond: number;
@@ -35,6 +38,8 @@ export interface SagaLoad {
 
 export interface Shop extends Service {
   stopLoad(): Promise<void>;
+  /** As an operator does who knows that processes were killed from outside. */
+  redrive(): Promise<void>;
 }
 
 export async function startParticipant(settings: ServiceSettings, name: OwnName): Promise<Service> {
@@ -58,7 +63,12 @@ export async function startShop(settings: ServiceSettings): Promise<Shop> {
     stopping.abort();
     await loading;
   };
-  return { ...service, stopLoad, close: () => stopLoad().then(() => service.close()) };
+  const redrive = async (): Promise<void> => {
+    const { letters } = service.eventing.operations;
+    const change = { reason: 'processes were killed from outside', by: 'the campaign', dryRun: false };
+    await letters.redrive({ error: KILLED }, change);
+  };
+  return { ...service, stopLoad, redrive, close: () => stopLoad().then(() => service.close()) };
 }
 
 /** `beforeSagas`: makes what takes part once the database is there; gives the service's own tasks. */
