@@ -11,8 +11,8 @@ import type { Work } from '@aura/eventing';
 import { statement, type Logger } from '@aura/platform';
 import type * as protocol from '../generated/protocol.js';
 import type { CoordinatorEvents } from './announce.js';
-import { branchOf, evolve, isDecided, isEnded, ownerOf, PURGED, UNKNOWN, type Fact } from './saga-state.js';
 import { movesOf, planOf } from './saga-row.js';
+import { branchOf, evolve, isDecided, isEnded, ownerOf, PURGED, UNKNOWN, type Fact } from './saga-state.js';
 import type { SagaState } from './saga-state.js';
 import { lockSagas, writeSteps, type KnownSaga, type SteppedSaga } from './store.js';
 

@@ -7,10 +7,9 @@
  * P3 a decision counts only from the service that asked, on its own topic, for the type that was asked (H28);
  * P4 a commit or a cancel that throws is undone alone and becomes a task: nothing waits behind it.
  */
-import { asError } from '@aura/platform';
 import type { BranchKind, EventEnvelope, NewEvent } from '@aura/contracts';
 import type { Work } from '@aura/eventing';
-import type { Logger } from '@aura/platform';
+import { asError, type Logger } from '@aura/platform';
 import { barrier, type BarrierAction, type BarrierAsk } from '../barrier.js';
 import type { Alarms } from './alarms.js';
 import type { Answers } from './answers.js';

@@ -1,5 +1,4 @@
 /** The participant side of one service: its branch types, and what does them. */
-import { asError } from '@aura/platform';
 import type { EventType } from '@aura/contracts';
 import type {
   AnyTaskHandler,
@@ -10,7 +9,7 @@ import type {
   UnitsOfWork,
   Work,
 } from '@aura/eventing';
-import type { Clock, Logger } from '@aura/platform';
+import { asError, type Clock, type Logger } from '@aura/platform';
 import type { Pool } from 'pg';
 import { Alarms } from './alarms.js';
 import { Answers } from './answers.js';
