@@ -19,7 +19,6 @@ import { KILLED, type SagaLoad } from './services.js';
 import { COORDINATOR, SERVICES } from './shop-saga.js';
 import { PARTICIPANT_TABLES, SHOP_TABLES } from './tables.js';
 
-const KILL_EVERY_MS = 2_000;
 const SAID_AGAIN_OF_EACH = 100;
 const PATIENCE = { withinMs: 180_000, everyMs: 200 };
 /** Processes that share the database of stock. */
@@ -32,7 +31,10 @@ export interface SagaCampaignOptions {
   readonly log: 'postgres' | 'kafka';
   readonly seconds: number;
   readonly random: Seeded;
+  /** Starts, while the coordinator lives. Default 200. */
   readonly perSecond?: number;
+  /** On average. Default 2,000. */
+  readonly killEveryMs?: number;
   readonly onKill?: (kills: number) => void;
 }
 
@@ -91,11 +93,11 @@ export class SagaRun {
   }
 
   /** Kills a service at a time, and starts it again at once. */
-  async storm({ seconds, random, onKill }: SagaCampaignOptions): Promise<number> {
+  async storm({ seconds, random, onKill, killEveryMs = 2_000 }: SagaCampaignOptions): Promise<number> {
     const endMs = performance.now() + seconds * 1_000;
     let kills = 0;
-    while (performance.now() + KILL_EVERY_MS < endMs) {
-      await pause(KILL_EVERY_MS / 2 + random.int(KILL_EVERY_MS));
+    while (performance.now() + killEveryMs < endMs) {
+      await pause(killEveryMs / 2 + random.int(killEveryMs));
       const victim = random.pick(this.services);
       await victim.kill();
       victim.start();
