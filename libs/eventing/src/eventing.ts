@@ -10,7 +10,7 @@ import type { DataSource } from 'typeorm';
 import { Consumer, type ConsumerLimits, type ConsumerStatus } from './consumer/consumer.js';
 import { ServiceGroup } from './consumer/group-operations.js';
 import type { Handlers } from './consumer/handlers.js';
-import { inboxFindings } from './consumer/inbox-upkeep.js';
+import { DEFAULT_INBOX_RETENTION_DAYS, inboxFindings } from './consumer/inbox-upkeep.js';
 import { forgottenEvents } from './guards/forgotten.js';
 import type { LetterLimits } from './letters/letter-limits.js';
 import { totalsOf } from './letters/letter-list.js';
@@ -26,6 +26,7 @@ import { ServiceTopic } from './operations/topic-operations.js';
 import { OutboxBudget, type BudgetStatus } from './outbox/budget.js';
 import type { BudgetLimits } from './outbox/budget-rules.js';
 import { OutboxDays, outboxDaysFindings } from './outbox/days.js';
+import { Departure } from './outbox/departure.js';
 import { keepSchemas } from './outbox/relay-store.js';
 import { OutboxRelay } from './outbox/relay-operations.js';
 import { Relay, type RelayStatus } from './outbox/relay.js';
@@ -34,6 +35,7 @@ import { OutboxReplay } from './replay/replay-operations.js';
 import { replayTasks } from './replay/replay-task.js';
 import type { AnyTaskHandler } from './tasks/task.js';
 import { TaskRunner } from './tasks/task-runner.js';
+import type { Written } from './unit-of-work/unit-of-work.js';
 import { UnitsOfWork } from './unit-of-work/units-of-work.js';
 
 export interface EventingOptions {
@@ -99,6 +101,7 @@ export class Eventing {
   readonly #relay: Relay;
   readonly #replay: OutboxReplay;
   readonly #wakeUp: WakeUp;
+  readonly #departure = new Departure(() => this.#tellRelay());
   readonly #topics: Loop;
   #tasks: TaskRunner | undefined;
   /** Of libs beside the service's own: added before `run`, or after. */
@@ -188,6 +191,11 @@ export class Eventing {
     for (const handler of handlers) this.#tasks?.add(handler);
   }
 
+  /** How long this service's inbox remembers which events were applied (days). */
+  get inboxRetentionDays(): number {
+    return this.options.inboxRetentionDays ?? DEFAULT_INBOX_RETENTION_DAYS;
+  }
+
   /** What other libs have to say to the doctor. */
   addFindings(...sources: readonly FindingSource[]): void {
     this.#findings.push(...sources);
@@ -250,14 +258,19 @@ export class Eventing {
 
   /** After everything that raises events has stopped. */
   async stopPublishing(): Promise<void> {
+    this.#departure.stop();
     await Promise.all([this.#topics.stop(), this.#wakeUp.stop(), this.#days.stop(), this.#budget.stop()]);
     await this.#relay.stop();
   }
 
-  #onCommitted({ events, tasks }: { events: number; tasks: number }): void {
+  #onCommitted({ events, tasks, withinMs = 0 }: Written): void {
     if (tasks > 0) this.#tasks?.nudge();
     if (events === 0) return;
     this.#budget.raised();
+    this.#departure.committed(withinMs);
+  }
+
+  #tellRelay(): void {
     if (this.#relay.status().leader) this.#relay.nudge();
     else this.#wakeUp.notify();
   }

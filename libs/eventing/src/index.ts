@@ -1,6 +1,6 @@
 export { SwallowedSqlError, UnknownOutcomeError } from './unit-of-work/commit.js';
 export { UnitsOfWork } from './unit-of-work/units-of-work.js';
-export type { UnitOfWorkContext } from './unit-of-work/unit-of-work.js';
+export type { UnitOfWorkContext, Written } from './unit-of-work/unit-of-work.js';
 export {
   REQUEST,
   type Cause,

@@ -51,7 +51,10 @@ export interface ParticipantSource {
 }
 
 /** Where sagas run: the event path of the service, known only once that is made. */
-export type SagaPlace = Pick<Eventing, 'units' | 'pool' | 'forgotten' | 'beforeForgetting' | 'addFindings'>;
+export type SagaPlace = Pick<
+  Eventing,
+  'units' | 'pool' | 'forgotten' | 'beforeForgetting' | 'addFindings' | 'inboxRetentionDays'
+>;
 
 interface Running {
   readonly place: SagaPlace;
@@ -142,7 +145,15 @@ export class Sagas {
       waiting: new Waiting(pool, logger),
       views: new Views(pool),
       starts: new StartQueue(this.#starting, units, clock),
-      participants: new Participants({ service, participants: entries, units, pool, clock, logger }),
+      participants: new Participants({
+        service,
+        participants: entries,
+        units,
+        pool,
+        clock,
+        logger,
+        inboxDays: place.inboxRetentionDays,
+      }),
     };
     this.#tell(this.#running);
   }

@@ -7,7 +7,14 @@ import {
   type BranchType,
 } from '@aura/contracts';
 import type { EventEnvelope, EventType } from '@aura/contracts';
-import { migrate, TaskRunner, UnitsOfWork, type Finding, type SetHandler } from '@aura/eventing';
+import {
+  migrate,
+  TaskRunner,
+  UnitsOfWork,
+  type Finding,
+  type SetHandler,
+  type Written,
+} from '@aura/eventing';
 import { silentLogger, withClient, type Logger } from '@aura/platform';
 import { testDatabase } from '@aura/testing';
 import type { Pool } from 'pg';
@@ -68,6 +75,8 @@ export interface ParticipantFixture {
   readonly participants: Participants;
   /** What it wrote into the log, most severe only. */
   readonly errors: string[];
+  /** What its units have committed, in order. */
+  readonly committed: Written[];
   /** The clock, moved by hand. */
   now: Date;
   rows<R>(sql: string, values?: unknown[]): Promise<R[]>;
@@ -126,7 +135,9 @@ function fixtureOn(
   const clock = { now: () => now };
   const publishes = new Answers('depot').types();
   const contracts = new Contracts({ publishes, subscribes: [] });
-  const units = new UnitsOfWork({ dataSource, clock, contracts, onCommitted: () => undefined });
+  const committed: Written[] = [];
+  const onCommitted = (written: Written): unknown => committed.push(written);
+  const units = new UnitsOfWork({ dataSource, clock, contracts, onCommitted });
   const participants = new Participants({
     service: 'depot',
     participants: entries,
@@ -134,6 +145,7 @@ function fixtureOn(
     pool,
     clock,
     logger,
+    inboxDays: 14,
     ...options,
   });
   const position = { seen: 0n };
@@ -142,6 +154,7 @@ function fixtureOn(
     units,
     participants,
     errors,
+    committed,
     get now() {
       return now;
     },

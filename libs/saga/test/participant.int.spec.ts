@@ -55,6 +55,17 @@ describe('in order', () => {
     expect(await stockOf(service, 'sku-1')).toEqual({ free: 10, held: 0, sold: 0 });
   });
 
+  it('lets wait only what nobody waits for: that a commit is done', async () => {
+    const [kept, given] = [new SagaOf(), new SagaOf()];
+    service.committed.length = 0;
+    await service.deliver(kept.started(two), given.started(two));
+    await service.deliver(kept.committed(stock));
+    await service.deliver(given.aborted(stock));
+    const [votes, done, back] = service.committed;
+    expect(done?.withinMs).toBeGreaterThan(0);
+    expect([votes?.withinMs, back?.withinMs]).toEqual([undefined, undefined]);
+  });
+
   it('refuses with the participant’s words, and then has nothing to give back', async () => {
     const saga = new SagaOf();
     await service.deliver(saga.started({ ...stock, input: { sku: 'sku-1', pieces: 11 } }));
@@ -168,6 +179,18 @@ describe('out of order', () => {
     await service.deliver(saga.started(two));
     expect(await said(service)).toEqual(['BranchCancelled false', 'BranchRefused late']);
     expect(depot.calls).toEqual([]);
+  });
+
+  it('H10: what has ended is remembered for longer than the inbox knows the events about it', async () => {
+    const patient = service.another({ inboxDays: 30 });
+    const saga = new SagaOf();
+    await service.deliver(saga.aborted(stock));
+    patient.now = new Date(Date.now() + 30 * 86_400_000);
+    await patient.participants.runOnce();
+    expect(Object.keys(await service.states())).toHaveLength(1);
+    patient.now = new Date(Date.now() + 32 * 86_400_000);
+    await patient.participants.runOnce();
+    expect(await service.states()).toEqual({});
   });
 
   it('H10: what is held, or still to be done, is never forgotten', async () => {

@@ -63,7 +63,7 @@ const DEFAULT_LIMITS: RelayLimits = {
   waitingRows: 5_000,
   waitingBytes: 32 * MIB,
   gaps: 10_000,
-  saveEveryMs: 100,
+  saveEveryMs: 500,
   heartbeatMs: 2_000,
   tailWindow: 1_000,
   recheckMs: 30_000,

@@ -33,6 +33,9 @@ const causedBy = (event: EventEnvelope): Cause => ({ kind: 'event', event, group
 const raise = (work: Work, key: string, n = 1): void => {
   work.raise(Counted.of({ key, n }));
 };
+const mayWait = (work: Work, withinMs: number): void => {
+  work.raise(Counted.of({ key: 'a', n: 1 }), { withinMs });
+};
 
 it('E1: rows, events and tasks are committed together, events in the order of raising', async () => {
   await service.units.run(async (work) => {
@@ -44,6 +47,21 @@ it('E1: rows, events and tasks are committed together, events in the order of ra
   expect((await outbox()).map((row) => row.key)).toEqual(['c', 'a', 'b']);
   expect(await tasks()).toHaveLength(1);
   expect(service.committed).toEqual([{ events: 3, tasks: 1 }]);
+});
+
+it('a unit may wait for company as long as the event of it that is most in a hurry', async () => {
+  await service.units.run(async (work) => {
+    mayWait(work, 50);
+    mayWait(work, 20);
+  });
+  await service.units.run(async (work) => {
+    mayWait(work, 50);
+    raise(work, 'b');
+  });
+  expect(service.committed).toEqual([
+    { events: 2, tasks: 0, withinMs: 20 },
+    { events: 2, tasks: 0 },
+  ]);
 });
 
 it('E1: nothing of a unit that throws is there afterwards, and nobody is told of it', async () => {

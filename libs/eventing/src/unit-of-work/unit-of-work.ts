@@ -20,13 +20,21 @@ import type { Cause, NewTask, RaisedEvent, RaiseOptions, ScheduledTask, Work } f
 const MAX_TASK_BYTES = 64 * 1024;
 const MAX_RAISED = 10_000;
 
+/** What a unit has committed. */
+export interface Written {
+  readonly events: number;
+  readonly tasks: number;
+  /** How long the one of its events that is most in a hurry may wait (ms). Absent: not at all. */
+  readonly withinMs?: number;
+}
+
 /** What a unit of work needs of its service. */
 export interface UnitOfWorkContext {
   readonly dataSource: DataSource;
   readonly contracts: Contracts;
   readonly clock: Clock;
   /** Called after a commit that wrote events (nudges the relay) or tasks (starts them). Must not throw. */
-  onCommitted(written: { events: number; tasks: number }): void;
+  onCommitted(written: Written): void;
   /**
    * Asked before a request raises an event: throws where no new work is taken (`OutboxFullError`). What
    * handlers and tasks raise is not asked for. Default: all is taken.
@@ -46,6 +54,7 @@ export class UnitOfWork {
   readonly #ordinals = new Map<string, number>();
   readonly now: Date;
   #savepoints = 0;
+  #withinMs = Infinity;
   #closed = false;
   #done = false;
 
@@ -166,8 +175,9 @@ export class UnitOfWork {
       ...(this.#events.length > 0 ? [insertOutboxRows(this.client, this.#events)] : []), // U4
     ]);
     await this.#end();
-    const written = { events: this.#events.length, tasks: this.#tasks.length };
-    if (written.events + written.tasks > 0) this.context.onCommitted(written);
+    const [events, tasks] = [this.#events.length, this.#tasks.length];
+    const hurry = events > 0 && this.#withinMs > 0 ? { withinMs: this.#withinMs } : {};
+    if (events + tasks > 0) this.context.onCommitted({ events, tasks, ...hurry });
     for (const hint of this.#hints) hint();
   }
 
@@ -229,6 +239,7 @@ export class UnitOfWork {
       },
     };
     this.#events.push(row);
+    this.#withinMs = Math.min(this.#withinMs, options.withinMs ?? 0);
     return { id: row.eventId, type: row.type, key: row.key };
   }
 

@@ -47,6 +47,11 @@ export interface RaiseOptions {
   readonly cause?: EventEnvelope;
   /** Ties events of one saga or workflow together; inherited from the cause where not given. */
   readonly correlationId?: string;
+  /**
+   * For an event that nobody waits for: it may leave so long after its commit (ms), in company of what is
+   * raised next. It may leave earlier. Default 0: at once.
+   */
+  readonly withinMs?: number;
 }
 
 export interface RaisedEvent {

@@ -1,5 +1,6 @@
 /** What a participant says to the coordinator: each answer a function of the branch's row alone. */
 import type { EventType, NewEvent } from '@aura/contracts';
+import type { RaiseOptions } from '@aura/eventing';
 import {
   BranchCancelled,
   BranchCommitted,
@@ -13,6 +14,12 @@ import type { BranchRow } from './branch-row.js';
 export type Answered = Pick<BranchRow, 'sagaId' | 'branch' | 'branchType' | 'coordinator'>;
 
 const ANSWERS = [BranchPrepared, BranchRefused, BranchCommitted, BranchCancelled, DecisionAsked] as const;
+
+/**
+ * Of an acknowledged commit: nothing follows from it but that its saga has ended (ADR 0022). Not of a cancel:
+ * the next compensation waits for it.
+ */
+export const UNHURRIED: RaiseOptions = { withinMs: 50 };
 
 /** The answers of one service. */
 export class Answers {

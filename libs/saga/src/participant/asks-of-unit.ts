@@ -8,11 +8,11 @@
  * P4 a commit or a cancel that throws is undone alone and becomes a task: nothing waits behind it.
  */
 import type { BranchKind, EventEnvelope, NewEvent } from '@aura/contracts';
-import type { Work } from '@aura/eventing';
+import type { RaiseOptions, Work } from '@aura/eventing';
 import { asError, type Logger } from '@aura/platform';
 import { barrier, type BarrierAction, type BarrierAsk } from '../barrier.js';
 import type { Alarms } from './alarms.js';
-import type { Answers } from './answers.js';
+import { UNHURRIED, type Answers } from './answers.js';
 import { Asked } from './asked.js';
 import { insertBranches, lockBranches, updateBranches } from './barrier-store.js';
 import { keyOf, settled, type BranchRow, type Settled } from './branch-row.js';
@@ -192,8 +192,8 @@ export class AsksOfUnit {
     if (!row) return;
     if (failure) scheduleWork('work', row, item.asked.on(this.work));
     else if (row.state === 'RELEASING') scheduleWork('release', row, item.asked.on(this.work));
-    else
-      this.#raise(item, item.action.do === 'commit' ? answers.committed(row) : answers.cancelled(row, true));
+    else if (item.action.do === 'commit') this.#raise(item, answers.committed(row), UNHURRIED);
+    else this.#raise(item, answers.cancelled(row, true));
   }
 
   /** What needs no participant. */
@@ -222,8 +222,8 @@ export class AsksOfUnit {
     return row;
   }
 
-  #raise({ asked, incoming }: Item, event: NewEvent): void {
-    asked.on(this.work).raise(event, { correlationId: incoming.sagaId });
+  #raise({ asked, incoming }: Item, event: NewEvent, options?: RaiseOptions): void {
+    asked.on(this.work).raise(event, { correlationId: incoming.sagaId, ...options });
   }
 }
 

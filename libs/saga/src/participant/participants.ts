@@ -34,8 +34,8 @@ export interface ParticipantsOptions {
   readonly askAfterMs?: number;
   /** How long a hold, or the work of a decision, waits before it is a finding (ms). Default 120,000. */
   readonly attentionAfterMs?: number;
-  /** How long an ended branch is remembered; at least as long as the inbox. Default 15. */
-  readonly rememberDays?: number;
+  /** How long the service's inbox remembers (days): an ended branch is remembered a day longer. */
+  readonly inboxDays: number;
 }
 
 /**
@@ -53,10 +53,10 @@ export class Participants {
   /** Throws `InvariantError` for a branch type of another service, for two of one type, for a wrong kind. */
   constructor(options: ParticipantsOptions) {
     const { service, participants, logger, clock, pool, units } = options;
-    const { askAfterMs = 10_000, rememberDays = 15, attentionAfterMs = 120_000 } = options;
+    const { askAfterMs = 10_000, inboxDays, attentionAfterMs = 120_000 } = options;
     const answers = new Answers(service);
     this.#asking = new Asking({ units, pool, clock, logger, answers, askAfterMs });
-    this.#purging = new Purging({ pool, clock, logger, rememberDays });
+    this.#purging = new Purging({ pool, clock, logger, rememberDays: inboxDays + 1 });
     this.#attentionAfterMs = attentionAfterMs;
     this.#context = {
       branches: new KnownBranches(service, participants),
