@@ -83,7 +83,9 @@ export class RunningDemo {
       },
       START,
     );
-    return JSON.parse(line) as Summary;
+    const said = JSON.parse(line) as Summary | { readonly ok: false; readonly error: string };
+    if ('error' in said) throw new Error(`the demo failed: ${said.error}\n${this.#stderr}`);
+    return said;
   }
 
   /** Ctrl-C. */

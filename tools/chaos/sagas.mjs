@@ -4,7 +4,7 @@ import { progress } from '../start/progress.mjs';
 const MOST_NAMED = 20;
 /**
  * What two cores carry while services die: with a kill every 2 s, half of the sagas end at their deadline.
- * The coordinator is away a sixth of the time: over all it starts about 200 a second.
+ * The coordinator is away a sixth of the time: over all it starts 170 to 190 a second.
  */
 const STORM = { perSecond: 240, killEveryMs: 4_000 };
 

@@ -1,7 +1,7 @@
 import { defineEvent, Contracts, newEventId, type AvroSchema, type SchemaRegistry } from '@aura/contracts';
 import { postgresLog, type EventLog, type LogRecord } from '@aura/event-log';
 import { silentLogger } from '@aura/platform';
-import { testDatabase, type TestDatabase } from '@aura/testing';
+import { settled, testDatabase, type TestDatabase } from '@aura/testing';
 import { Pool } from 'pg';
 import { migrate } from '../src/migrations/migrate.js';
 import { OutboxDays } from '../src/outbox/days.js';
@@ -143,12 +143,14 @@ export class OutboxKit {
     return { position: BigInt(position), gaps, pending };
   }
 
-  /** Everything in the topic, partition by partition. */
-  async published(log: EventLog = this.log, topic = this.topic): Promise<LogRecord[]> {
-    const records: LogRecord[] = [];
-    for (const { partition, first, end } of await log.bounds(topic))
-      for await (const record of log.scan(topic, partition, first, end)) records.push(record);
-    return records;
+  /** Everything in the topic, partition by partition; a new one can be read only after a moment. */
+  published(log: EventLog = this.log, topic = this.topic): Promise<LogRecord[]> {
+    return settled(`${topic} can be read`, async () => {
+      const records: LogRecord[] = [];
+      for (const { partition, first, end } of await log.bounds(topic))
+        for await (const record of log.scan(topic, partition, first, end)) records.push(record);
+      return records;
+    });
   }
 
   async drop(): Promise<void> {
