@@ -365,7 +365,7 @@ describe('H34', () => {
     };
     await burst(25);
     expect(await saves()).toBeLessThanOrEqual(1);
-    nowMs += 500;
+    nowMs += 100;
     relay.nudge();
     await settled('saved', async () => (await kit.cursor()).position === 25n);
     const before = await saves();
@@ -379,7 +379,7 @@ describe('H34', () => {
     await settled('a lone event is saved at once', async () => (await kit.cursor()).position === 26n);
     expect(await saves()).toBe(before + 1);
     await burst(51);
-    nowMs += 500;
+    nowMs += 100;
     relay.nudge();
     await settled('saved', async () => (await kit.cursor()).position === 51n);
     expect(await saves()).toBeLessThanOrEqual(before + 2);

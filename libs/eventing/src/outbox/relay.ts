@@ -63,7 +63,7 @@ const DEFAULT_LIMITS: RelayLimits = {
   waitingRows: 5_000,
   waitingBytes: 32 * MIB,
   gaps: 10_000,
-  saveEveryMs: 500,
+  saveEveryMs: 100,
   heartbeatMs: 2_000,
   tailWindow: 1_000,
   recheckMs: 30_000,
