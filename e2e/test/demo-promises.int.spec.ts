@@ -133,6 +133,21 @@ describe.skipIf(process.platform === 'win32')('the demo', { timeout: 180_000 }, 
     },
   );
 
+  it('two that start at the same time meet their own services', async () => {
+    const demos = [new Demo(), new Demo()];
+    try {
+      const both = demos.map((one) => one.run('--once', '--json', '--no-kill', '--processes'));
+      const ended = await Promise.all(both);
+      expect(ended.map(({ code, stderr }) => (code === 0 ? 'went well' : stderr))).toEqual(
+        ended.map(() => 'went well'),
+      );
+      const gateways = ended.map(({ stdout }) => (JSON.parse(stdout) as Summary).services.gateway);
+      expect(new Set(gateways).size).toBe(2);
+    } finally {
+      await Promise.all(demos.map((one) => one.dispose()));
+    }
+  });
+
   it('takes its services with it when it is killed', async () => {
     const running = demo.start('--json', '--no-kill', '--processes');
     await running.summary();

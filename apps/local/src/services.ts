@@ -9,13 +9,15 @@ import { imageAnalysis } from '@aura/image-analysis';
 import { inventory } from '@aura/inventory';
 import { payments } from '@aura/payments';
 import { TerminalError, TransientError } from '@aura/platform';
-import { createLogger, startService, type ServiceDefinition } from '@aura/service';
+import { createLogger, LISTENS, startService, type ServiceDefinition } from '@aura/service';
 import { CLONE } from './options.js';
 import type { ServiceName } from './servers.js';
 
 export interface StartedService {
   readonly name: ServiceName;
   readonly url: string;
+  /** Has it said so itself? Another program may answer at its address. */
+  listens(): boolean;
   /** Why it can't become ready any more; undefined while it lives. */
   gone(): string | undefined;
   stop(): Promise<void>;
@@ -45,7 +47,13 @@ export function inThisProcess(logFolder: string): Starter {
       const definition = DEFINITIONS[name] as ServiceDefinition;
       const telemetry = name === 'gateway';
       const running = await startService({ ...definition, environment, logger, port, telemetry });
-      return { name, url: running.url, gone: () => undefined, stop: () => running.stop() };
+      return {
+        name,
+        url: running.url,
+        listens: () => true,
+        gone: () => undefined,
+        stop: () => running.stop(),
+      };
     },
   };
 }
@@ -82,9 +90,12 @@ export function inProcesses(logFolder: string, environment: NodeJS.ProcessEnv): 
         },
       );
       closeSync(log);
+      let listens = false;
+      child.on('message', (message) => (listens ||= message === LISTENS));
       return {
         name,
         url: `http://127.0.0.1:${port}`,
+        listens: () => listens,
         gone: () => endOf(child),
         stop: () => ended(child, 'SIGTERM'),
         kill: async () => {
@@ -127,8 +138,9 @@ export async function whenReady(
     if (end) throw new TerminalError(`${name} can't start: ${end}; its log says why`);
     try {
       const response = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(5_000) });
-      if (response.ok) return;
-      missing = ((await response.json()) as { detail?: string }).detail ?? missing;
+      if (response.ok && service.listens()) return;
+      if (response.ok) missing = `it does not listen yet; another program answers at ${url}`;
+      else missing = ((await response.json()) as { detail?: string }).detail ?? missing;
     } catch (error) {
       missing = error instanceof Error ? error.message : String(error);
     }

@@ -77,6 +77,15 @@ export class Stack {
 
   /** Also again, after `stopService` or `killService`: at the same address, with the same database. */
   async startService(name: ServiceName): Promise<string> {
+    try {
+      return await this.#start(name);
+    } catch (error) {
+      if (!(await this.#lostItsPort(name))) throw error;
+      return this.#start(name);
+    }
+  }
+
+  async #start(name: ServiceName): Promise<string> {
     const port = await this.#portOf(name);
     const settings = await this.#settingsOf(name);
     const starter = name === 'payments' ? this.#paymentsStarter : this.#starter;
@@ -136,6 +145,16 @@ export class Stack {
     const free = await freePort(port ?? USUAL_PORT);
     if (port === undefined || port === free) return free;
     throw new TerminalError(`port ${port} of 127.0.0.1 is taken: give --port another one, or leave it out`);
+  }
+
+  /** The usual port is everybody's: another demo may take it between our look and our use. */
+  async #lostItsPort(name: ServiceName): Promise<boolean> {
+    const port = this.#ports.get(name);
+    if (name !== 'gateway' || this.options.port !== undefined || port === undefined) return false;
+    const started = this.#services.get(name);
+    if (started && started.gone() === undefined) return false;
+    if ((await freePort(port)) === port) return false;
+    return this.#ports.delete(name);
   }
 
   async #settingsOf(name: ServiceName): Promise<Record<string, string>> {

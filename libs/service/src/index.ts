@@ -30,7 +30,7 @@ export {
 } from './http/problem.js';
 export { validated } from './http/validation.js';
 export { createLogger, type LoggerOptions } from './logging/logger.js';
-export { runMain } from './run-main.js';
+export { LISTENS, runMain } from './run-main.js';
 export {
   startService,
   type RunningService,

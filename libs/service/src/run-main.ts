@@ -2,6 +2,9 @@ import { AuraError } from '@aura/platform';
 import type { z } from 'zod';
 import { startService, type ServiceDefinition } from './start-service.js';
 
+/** What a service of its own process says to who forked it. */
+export const LISTENS = 'listens';
+
 /** Exit codes: 0 stopped when asked, 1 could not start, 128 + number of the signal when told twice. */
 const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15 } as const;
 /** How long after a clean stop the process may linger (ms). */
@@ -11,7 +14,8 @@ const LINGER_MS = 1_000;
  * The whole of a `main.ts`: starts the service with the process's environment and telemetry, and stops it
  * in order at the first SIGINT or SIGTERM; a second one ends the process at once. A failed start is one
  * readable sentence on the standard error (a stack only where the fault is not of a known kind) and exit
- * code 1. The only place that listens to signals.
+ * code 1. The only place that listens to signals. A parent process that forked it is sent `LISTENS` once it
+ * has started: another program may answer at the address that it was meant to have.
  */
 export async function runMain<S extends z.ZodRawShape>(service: ServiceDefinition<S>): Promise<void> {
   const asked = firstSignal();
@@ -31,6 +35,7 @@ async function runUntil<S extends z.ZodRawShape>(
       telemetry: true,
       signal: asked,
     });
+    process.send?.(LISTENS, undefined, undefined, () => undefined); // a parent that is gone hears nothing
     await aborted(asked);
     await running.stop();
     return 0;

@@ -51,12 +51,12 @@ it('E1: rows, events and tasks are committed together, events in the order of ra
 
 it('a unit may wait for company as long as the event of it that is most in a hurry', async () => {
   await service.units.run(async (work) => {
-    mayWait(work, 50);
     mayWait(work, 20);
+    mayWait(work, 50);
   });
   await service.units.run(async (work) => {
-    mayWait(work, 50);
     raise(work, 'b');
+    mayWait(work, 50);
   });
   expect(service.committed).toEqual([
     { events: 2, tasks: 0, withinMs: 20 },
