@@ -1,4 +1,4 @@
-import { newEventId } from '@aura/contracts';
+import { derivedId, newEventId } from '@aura/contracts';
 import { settled } from '@aura/testing';
 import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi, type MockInstance } from 'vitest';
@@ -124,6 +124,17 @@ describe.each(['postgres', 'kafka'] as const)('a saga of four services over the 
       [ids],
     )) as [{ transactions: number }];
     expect(transactions).toBe(1);
+    for (const id of ids) expect(await ended(id)).toMatchObject({ phase: 'COMMITTED' });
+    // H40: an event of a participant decides many of them, and each decision is named after it and its saga.
+    const decided = await shop.rows<{ id: string; key: string; cause: string }>(
+      `select event_id as id, key, headers ->> 'causationid' as cause from aura.outbox
+        where type = 'aura.SagaCommitted' and key = any($1)`,
+      [ids],
+    );
+    expect(new Set(decided.map(({ cause }) => cause)).size).toBeLessThan(50);
+    const named = ({ cause: causeId, key }: { cause: string; key: string }): string =>
+      derivedId({ causeId, group: `${shop.name}/part:${key}`, ordinal: 0 });
+    expect(decided.map(({ id }) => id)).toEqual(decided.map(named));
   });
 
   it('one of them that can’t be started does not keep the others', async () => {
@@ -149,6 +160,35 @@ describe.each(['postgres', 'kafka'] as const)('a saga of four services over the 
     const outcomes = await Promise.allSettled(['boots', 'away', 'scarf'].map(submit));
     expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
     expect(await shop.rows("select 1 from bought where stock in ('boots', 'scarf')")).toEqual([]);
+  });
+
+  it('C4: a saga that can’t be stepped keeps no other waiting that is answered for beside it', async () => {
+    const { shop, definition } = running;
+    // Any row of the saga whose purchase says so can't be changed, for no passing reason.
+    await shop.rows(`create function cursed() returns trigger language plpgsql as $$ begin
+      if exists (select from bought b where b.id = new.id and b.stock = 'cursed') then raise 'cursed'; end if;
+      return new; end $$`);
+    await shop.rows(
+      'create trigger cursed before update on aura.saga for each row execute function cursed()',
+    );
+    const stocks = Array.from({ length: 30 }, (_, i) => (i === 15 ? 'cursed' : `belt-${i}`));
+    const begun = await Promise.all(
+      stocks.map((stock) => shop.sagas.submit(definition, { ...ORDER, stock })),
+    );
+    const ids = begun.map(({ id }) => id);
+    const [cursed] = ids.splice(15, 1) as [string];
+    for (const id of ids) expect(await ended(id)).toMatchObject({ phase: 'COMMITTED' });
+    expect(await shop.sagas.find(cursed)).toMatchObject({ phase: 'PREPARING' });
+    const kept = await settled('its answers are tasks', async () => {
+      const tasks = await shop.rows<{ key: string }>(
+        `select key from aura.task where kind = 'aura.saga-answer'`,
+      );
+      return tasks.length === 3 ? tasks : undefined;
+    });
+    expect(kept.map(({ key }) => key)).toEqual([cursed, cursed, cursed]);
+    await shop.rows('drop trigger cursed on aura.saga');
+    expect(await ended(cursed)).toMatchObject({ phase: 'COMMITTED' });
+    expect(await shop.rows('select from aura.letter')).toEqual([]);
   });
 
   it('S7: a question about a decided saga is answered, and changes no row of it', async () => {

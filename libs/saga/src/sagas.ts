@@ -27,7 +27,7 @@ import { Waiting } from './coordinator/waiting.js';
 import type { AnySaga, Saga } from './definition.js';
 import { sagaTables } from './migrations/saga-tables.js';
 import { SagaOperations } from './operator.js';
-import { Answers } from './participant/answers.js';
+import { answersOf } from './participant/answers.js';
 import { incomingTypes } from './participant/incoming.js';
 import type { ExternalParticipant, Participant } from './participant/participant.js';
 import { Participants } from './participant/participants.js';
@@ -110,7 +110,7 @@ export class Sagas {
     const { service, coordinates = [], participates = [] } = this.options;
     return [
       ...(coordinates.length > 0 ? this.#coordinator.publishes : []),
-      ...(participates.length > 0 ? new Answers(service).types() : []),
+      ...(participates.length > 0 ? answersOf(service) : []),
     ];
   }
 
@@ -171,7 +171,7 @@ export class Sagas {
   }
 
   tasks(): AnyTaskHandler[] {
-    return this.#parts.participants.tasks();
+    return [...this.#coordinator.tasks(), ...this.#parts.participants.tasks()];
   }
 
   start(): void {

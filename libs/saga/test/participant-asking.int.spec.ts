@@ -28,9 +28,9 @@ it('a yes that is not decided asks, with back-off, and hears the answer', async 
   const [asked, ...others] = await service.answers();
   expect(others).toEqual([]);
   expect(asked).toMatchObject({
-    type: 'aura.DecisionAsked',
-    payload: { sagaId: saga.id, coordinator: 'shop', branch: 'stock', heldSince: new Date(begun) },
-    headers: { correlationid: saga.id },
+    says: 'DecisionAsked',
+    answer: { sagaId: saga.id, coordinator: 'shop', branch: 'stock', heldSince: new Date(begun) },
+    raised: { key: saga.id, headers: { correlationid: saga.id } },
   });
   service.now = new Date(begun + 15_000);
   await service.participants.runOnce();
@@ -48,7 +48,7 @@ it('a yes that is not decided asks, with back-off, and hears the answer', async 
   await service.deliver(saga.repeated(stock, 'COMMITTED'));
   service.now = new Date(begun + 1_000_000);
   await service.participants.runOnce();
-  expect(await said(service)).toEqual(['BranchCommitted']);
+  expect(await said(service)).toEqual(['COMMITTED']);
   expect(await held()).toEqual([]);
 });
 
@@ -60,7 +60,7 @@ it('replicas that ask at the same time ask once', async () => {
   const now = new Date(Date.now() + 11_000);
   for (const replica of replicas) replica.now = now;
   await Promise.all(replicas.map((replica) => replica.participants.runOnce()));
-  const asked = (await service.answers()).map(({ key }) => key);
+  const asked = (await service.answers()).map(({ sagaId }) => sagaId);
   expect(asked.toSorted()).toEqual(sagas.map(({ id }) => id).toSorted());
 });
 

@@ -101,26 +101,26 @@ function answerOf(
   action: ReturnType<typeof barrier>,
   failed: boolean,
 ): string | undefined {
-  const vote = (no: string): string => (late || !yes ? `BranchRefused ${no}` : 'BranchPrepared');
+  const vote = (no: string): string => (late || !yes ? `REFUSED ${no}` : 'PREPARED');
   switch (action.do) {
     case 'prepare':
       return type === Charge ? undefined : vote('no');
     case 'answer-vote':
       return vote(late ? 'late' : 'no');
     case 'refuse':
-      return 'BranchRefused late';
+      return 'REFUSED late';
     case 'refuse-cancelled':
-      return 'BranchRefused cancelled';
+      return 'REFUSED cancelled';
     case 'commit':
-      return failed ? undefined : 'BranchCommitted';
+      return failed ? undefined : 'COMMITTED';
     case 'cancel':
-      return failed || type === Charge ? undefined : 'BranchCancelled true';
+      return failed || type === Charge ? undefined : 'CANCELLED';
     case 'bury':
-      return 'BranchCancelled false';
+      return 'NEVER_RAN';
     case 'answer-committed':
-      return 'BranchCommitted';
+      return 'COMMITTED';
     case 'answer-cancelled':
-      return `BranchCancelled ${action.ran}`;
+      return action.ran ? 'CANCELLED' : 'NEVER_RAN';
     default:
       return undefined;
   }
@@ -151,7 +151,7 @@ it('rows and answers are those of the barrier, for thousands of histories in set
     'select saga_id as id, state from aura.branch',
   );
   const states = new Map(rows.map(({ id, state }) => [id, state]));
-  const answers = Map.groupBy(await service.answers(), ({ key }) => key);
+  const answers = Map.groupBy(await service.answers(), ({ sagaId }) => sagaId);
   for (const { saga, type, state, said } of models) {
     const heard = (answers.get(saga.id) ?? []).map(short);
     expect({ id: saga.id, type: type.name, state: states.get(saga.id), heard }).toEqual({

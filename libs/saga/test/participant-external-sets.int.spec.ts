@@ -67,7 +67,7 @@ const deliver = (sagas: readonly SagaOf[], pieces = 5, of = asking): Promise<voi
     }),
   );
 const answered = async (): Promise<Record<string, string>> =>
-  Object.fromEntries((await service.answers()).map((raised) => [raised.key, short(raised)]));
+  Object.fromEntries((await service.answers()).map((answer) => [answer.sagaId, short(answer)]));
 const transactions = async (): Promise<number> =>
   (await service.rows('select distinct xmin::text from aura.branch')).length;
 const taken = () => service.rows('select distinct saga_id from taken');
@@ -85,7 +85,7 @@ it('those answered together are taken together: one transaction, a vote for each
   await deliver(sagas);
   await service.runTasks();
   expect([sizes, await transactions(), (await taken()).length]).toEqual([[20], 1, 20]);
-  expect(await answered()).toEqual(Object.fromEntries(sagas.map(({ id }) => [id, 'BranchPrepared'])));
+  expect(await answered()).toEqual(Object.fromEntries(sagas.map(({ id }) => [id, 'PREPARED'])));
   expect(till.calls).toEqual(Array(20).fill('call'));
 });
 
@@ -104,8 +104,8 @@ it('one that is declined is refused, those beside it are prepared', async () => 
   await deliver(rich);
   await service.runTasks();
   expect(await answered()).toEqual({
-    [poor.id]: 'BranchRefused declined',
-    ...Object.fromEntries(rich.map(({ id }) => [id, 'BranchPrepared'])),
+    [poor.id]: 'REFUSED declined',
+    ...Object.fromEntries(rich.map(({ id }) => [id, 'PREPARED'])),
   });
   expect(sizes).toEqual([3]);
 });
@@ -119,7 +119,7 @@ it('where the set form throws, what it wrote is undone and each is tried by itse
   await deliver(sagas);
   await service.runTasks();
   expect((await service.rows('select from taken')).length).toBe(3);
-  expect(await answered()).toEqual(Object.fromEntries(sagas.map(({ id }) => [id, 'BranchPrepared'])));
+  expect(await answered()).toEqual(Object.fromEntries(sagas.map(({ id }) => [id, 'PREPARED'])));
 });
 
 it('a set form that answers for too few is not believed', async () => {
@@ -138,7 +138,7 @@ it('of what passes nothing is concluded: the calls are looked up, and taken then
   expect([await answered(), await taken()]).toEqual([{}, []]);
   inSets = takeAll;
   await service.runTasks();
-  expect(await answered()).toEqual(Object.fromEntries(sagas.map(({ id }) => [id, 'BranchPrepared'])));
+  expect(await answered()).toEqual(Object.fromEntries(sagas.map(({ id }) => [id, 'PREPARED'])));
   expect(till.provider.requests).toBe(2);
 });
 
@@ -152,7 +152,7 @@ it('an answer that is too large refuses its own branch only, and is given back',
   inSets = takeAll;
   await deliver([large, small]);
   await service.runTasks();
-  expect(await answered()).toEqual({ [large.id]: 'BranchRefused failed', [small.id]: 'BranchPrepared' });
+  expect(await answered()).toEqual({ [large.id]: 'REFUSED failed', [small.id]: 'PREPARED' });
   expect((await service.states())[`${large.id}/money`]).toBe('RELEASING');
 });
 
@@ -164,12 +164,12 @@ it('B6: a pivot that can’t be written down waits, and those beside it do not',
   await deliver(sagas, 5, pivot);
   await service.runTasks();
   const [, ...others] = sagas;
-  expect(await answered()).toEqual(Object.fromEntries(others.map(({ id }) => [id, 'BranchPrepared'])));
+  expect(await answered()).toEqual(Object.fromEntries(others.map(({ id }) => [id, 'PREPARED'])));
   expect((await service.states())[`${stuck.id}/money`]).toBe('CALLING');
   expect((await taken()).length).toBe(2);
   refusing = undefined;
   await service.runTasks();
-  expect(await answered()).toEqual({ [stuck.id]: 'BranchPrepared' });
+  expect(await answered()).toEqual({ [stuck.id]: 'PREPARED' });
 });
 
 it('those that are given back together end in one transaction, each with its answer', async () => {
@@ -179,7 +179,7 @@ it('those that are given back together end in one transaction, each with its ans
   await service.answers();
   await service.deliver(...sagas.map((saga) => saga.aborted(asking)));
   await service.runTasks();
-  expect(await answered()).toEqual(Object.fromEntries(sagas.map(({ id }) => [id, 'BranchCancelled true'])));
+  expect(await answered()).toEqual(Object.fromEntries(sagas.map(({ id }) => [id, 'CANCELLED'])));
   expect(await transactions()).toBe(1);
   expect(new Set(Object.values(await service.states()))).toEqual(new Set(['CANCELLED']));
 });

@@ -90,12 +90,12 @@ it('asks outside in a task, votes when the answer is there, and commits', async 
   expect(await stateOf(saga)).toBe('CALLING');
   expect(await said()).toEqual([]);
   await service.runTasks();
-  expect(await said()).toEqual(['BranchPrepared']);
+  expect(await said()).toEqual(['PREPARED']);
   expect(await service.rows('select outside from aura.branch')).toEqual([
     { outside: { authorisation: 'a-1' } },
   ]);
   await service.deliver(saga.committed(money));
-  expect(await said()).toEqual(['BranchCommitted']);
+  expect(await said()).toEqual(['COMMITTED']);
   expect(till.calls).toEqual(['call', 'prepare', 'commit']);
 });
 
@@ -104,7 +104,7 @@ it('refuses what is declined outside', async () => {
   await service.deliver(saga.started({ ...money, input: { sku: 'card-1', pieces: 11 } }));
   await attempt();
   await service.deliver(again(saga.started(five)), saga.aborted(money));
-  expect(await said()).toEqual(['BranchRefused declined', 'BranchRefused declined', 'BranchCancelled false']);
+  expect(await said()).toEqual(['REFUSED declined', 'REFUSED declined', 'NEVER_RAN']);
   expect(await service.rows('select from aura.task')).toEqual([]);
 });
 
@@ -113,12 +113,12 @@ it('gives back what was accepted outside and refused here', async () => {
   till.vote = refused('blocked', 'the account is blocked');
   await service.deliver(saga.started(five));
   await attempt();
-  expect(await said()).toEqual(['BranchRefused blocked']);
+  expect(await said()).toEqual(['REFUSED blocked']);
   await service.deliver(saga.aborted(money)); // the answer is on its way
   await attempt({ fault: 'no-release' });
   expect(await said()).toEqual([]);
   await drained();
-  expect(await said()).toEqual(['BranchCancelled false']);
+  expect(await said()).toEqual(['NEVER_RAN']);
   expect(await stateOf(saga)).toBe('REFUSED');
   expect(provider.stateOf(keyOf(saga))).toBe('voided');
 });
@@ -131,9 +131,9 @@ it('gives back outside what was cancelled after its yes, and says so only then',
   expect(await stateOf(saga)).toBe('RELEASING');
   await attempt({ fault: 'lost-release' });
   await attempt({ dies: true });
-  expect(await said()).toEqual(['BranchPrepared']);
+  expect(await said()).toEqual(['PREPARED']);
   await drained();
-  expect(await said()).toEqual(['BranchCancelled true']);
+  expect(await said()).toEqual(['CANCELLED']);
   expect(till.calls).toEqual(['call', 'prepare', 'cancel', 'release', 'release', 'release']);
   expect(provider.broken).toEqual([]);
 });
@@ -145,7 +145,7 @@ it('an outcome that is unknown is looked up before anything else is done', async
   expect(await said()).toEqual([]);
   await attempt({ fault: 'no-look-up' });
   await attempt();
-  expect(await said()).toEqual(['BranchPrepared']);
+  expect(await said()).toEqual(['PREPARED']);
   expect(till.calls).toEqual(['call', 'look-up', 'look-up', 'prepare']);
   expect(provider.requests).toBe(1);
 });
@@ -162,7 +162,7 @@ it('a call that did not arrive is made again with its key, until the deadline; t
   expect(await stateOf(saga)).toBe('CALLING'); // it may still arrive
   pass(ARRIVES_WITHIN_MS);
   await attempt();
-  expect(await said()).toEqual(['BranchRefused unreachable']);
+  expect(await said()).toEqual(['REFUSED unreachable']);
   expect(till.calls.filter((call) => call === 'call')).toHaveLength(2);
 });
 
@@ -177,7 +177,7 @@ it('no call is made again once they may have forgotten its key', async () => {
   pass(ARRIVES_WITHIN_MS);
   await attempt();
   expect(till.calls).toEqual(['call', 'look-up', 'call', 'look-up', 'look-up']);
-  expect(await said()).toEqual(['BranchRefused unreachable']);
+  expect(await said()).toEqual(['REFUSED unreachable']);
 });
 
 it('a call that does not end in time is unknown', async () => {
@@ -199,7 +199,7 @@ it('H16: a cancel before the call was made is a tombstone, and no call is made',
   await service.deliver(saga.started(five), saga.aborted(money));
   expect(await stateOf(saga)).toBe('STOPPING');
   await attempt();
-  expect(await said()).toEqual(['BranchCancelled false']);
+  expect(await said()).toEqual(['NEVER_RAN']);
   expect(await stateOf(saga)).toBe('TOMBSTONE');
   expect(till.calls).toEqual([]);
 });
@@ -218,7 +218,7 @@ it('H16: told to stop between the look and the call, it does not call', async ()
   expect(till.calls).toEqual(['call', 'look-up', 'look-up']);
   pass(2 * ARRIVES_WITHIN_MS);
   await drained();
-  expect(await said()).toEqual(['BranchCancelled false']);
+  expect(await said()).toEqual(['NEVER_RAN']);
   expect(provider.requests).toBe(0);
 });
 
@@ -228,7 +228,7 @@ it('H16: a void never overtakes its authorisation, however late that arrives', a
   await attempt({ fault: 'late-call' });
   await service.deliver(saga.aborted(money));
   await service.deliver(again(saga.started(five))); // and a late ask meets it
-  expect(await said()).toEqual(['BranchRefused cancelled']);
+  expect(await said()).toEqual(['REFUSED cancelled']);
   for (let i = 0; i < 4; i++) {
     await attempt();
     expect(await stateOf(saga)).toBe('STOPPING');
@@ -239,7 +239,7 @@ it('H16: a void never overtakes its authorisation, however late that arrives', a
   expect(till.calls.filter((call) => call === 'call')).toEqual(['call']);
   expect(provider.broken).toEqual([]);
   expect(provider.stateOf(keyOf(saga))).toBe('voided');
-  expect(await said()).toEqual(['BranchCancelled false']);
+  expect(await said()).toEqual(['NEVER_RAN']);
 });
 
 const pivot = { branch: 'money', type: Ship };
@@ -252,9 +252,9 @@ it('B6: a pivot that is told not to run while it calls answers with its vote, on
   expect([await said(), await stateOf(saga)]).toEqual([[], 'CALLING']);
   await drained();
   await service.deliver(again(saga.cancelAsked(pivot)));
-  expect(await said()).toEqual(['BranchPrepared', 'BranchPrepared']);
+  expect(await said()).toEqual(['PREPARED', 'PREPARED']);
   await service.deliver(saga.committed(pivot));
-  expect([await said(), provider.stateOf(keyOf(saga))]).toEqual([['BranchCommitted'], 'held']);
+  expect([await said(), provider.stateOf(keyOf(saga))]).toEqual([['COMMITTED'], 'held']);
   expect(till.calls).toEqual(['call', 'look-up', 'prepare', 'commit']);
 });
 
@@ -263,7 +263,7 @@ it('a pivot that is declined outside refuses', async () => {
   await service.deliver(saga.asked({ ...pivot, input: { sku: 'card-1', pieces: 11 } }));
   await attempt();
   await service.deliver(saga.cancelAsked(pivot));
-  expect(await said()).toEqual(['BranchRefused declined', 'BranchCancelled false']);
+  expect(await said()).toEqual(['REFUSED declined', 'NEVER_RAN']);
 });
 
 it('B6: a pivot done outside is not given back when it can’t be written down: it waits', async () => {
@@ -274,7 +274,7 @@ it('B6: a pivot done outside is not given back when it can’t be written down: 
   expect([await said(), await stateOf(saga)]).toEqual([[], 'CALLING']);
   till.vote = prepared();
   await drained();
-  expect(await said()).toEqual(['BranchPrepared']);
+  expect(await said()).toEqual(['PREPARED']);
   expect(till.calls).toEqual(['call', 'prepare', 'look-up', 'prepare']);
 });
 

@@ -51,9 +51,9 @@ it('a prepare that throws is a refusal of its own; what it wrote is undone, othe
   depot.faults.set('prepare', failing(new RangeError('a bug, with a card number')));
   await service.deliver(good.started(two), bad.started(two));
   const answers = await service.answers();
-  expect(answers.map(short).toSorted()).toEqual(['BranchPrepared', 'BranchRefused failed']);
-  const refusal = answers.find(({ type }) => type === 'aura.BranchRefused');
-  expect(refusal?.payload['reason']).toBe('the participant failed: RangeError');
+  expect(answers.map(short).toSorted()).toEqual(['PREPARED', 'REFUSED failed']);
+  const refusal = answers.find(({ says }) => says === 'REFUSED');
+  expect(refusal?.answer['reason']).toBe('the participant failed: RangeError');
   expect(await stockOf(service, 'sku-1')).toEqual({ free: 8, held: 2, sold: 0 });
   expect(await service.rows('select saga_id from hold')).toEqual([{ saga_id: good.id }]);
 });
@@ -74,7 +74,7 @@ it('H1: a swallowed SQL error is a failed prepare, not a yes', async () => {
   };
   const other = service.another({ participants: [{ type: Hold, participant: swallow }] });
   await other.deliver(new SagaOf().started(two));
-  expect(await said(service)).toEqual(['BranchRefused failed']);
+  expect(await said(service)).toEqual(['REFUSED failed']);
 });
 
 it('a reply that is too large is a failed prepare', async () => {
@@ -82,7 +82,7 @@ it('a reply that is too large is a failed prepare', async () => {
   talking.prepare = () => Promise.resolve(prepared({ text: 'x'.repeat(5_000) }));
   const other = service.another({ participants: [{ type: Hold, participant: talking }] });
   await other.deliver(new SagaOf().started(two));
-  expect(await said(service)).toEqual(['BranchRefused failed']);
+  expect(await said(service)).toEqual(['REFUSED failed']);
 });
 
 it.each(['commit', 'cancel'] as const)(
@@ -94,7 +94,7 @@ it.each(['commit', 'cancel'] as const)(
     await service.answers();
     depot.faults.set(phase, failing(new Error('not now')));
     await service.deliver(told(bad), told(good));
-    const ack = phase === 'commit' ? 'BranchCommitted' : 'BranchCancelled true';
+    const ack = phase === 'commit' ? 'COMMITTED' : 'CANCELLED';
     const [working, done] = phase === 'commit' ? ['COMMITTING', 'COMMITTED'] : ['CANCELLING', 'CANCELLED'];
     expect(await said(service)).toEqual([ack]);
     expect((await service.states())[`${bad.id}/stock`]).toBe(working);
@@ -128,7 +128,7 @@ it('an input that can’t be read is refused; of a retriable branch it becomes a
   const event = saga.started(two, { branch: 'pack', type: Pack, input: two.input });
   for (const ask of (event.payload as { asks: { input: Buffer }[] }).asks) ask.input = Buffer.from([1]);
   await service.deliver(event);
-  expect(await said(service)).toEqual(['BranchRefused unreadable']);
+  expect(await said(service)).toEqual(['REFUSED unreadable']);
   expect(await service.states()).toEqual({
     [`${saga.id}/stock`]: 'REFUSED',
     [`${saga.id}/pack`]: 'COMMITTING',
@@ -145,7 +145,7 @@ it('a branch that somebody else begins at the same time is a conflict', async ()
     return prepared();
   };
   await expect(late.deliver(saga.started(two))).rejects.toBeInstanceOf(ConflictError);
-  expect(await said(service)).toEqual(['BranchPrepared']);
+  expect(await said(service)).toEqual(['PREPARED']);
 });
 
 describe('sets', () => {
@@ -194,7 +194,7 @@ describe('sets', () => {
     const other = service.another({ participants: [{ type: Hold, participant: careless }] });
     await other.deliver(new SagaOf().started(two));
     // Each by itself, then.
-    expect(await said(service)).toEqual(['BranchPrepared']);
+    expect(await said(service)).toEqual(['PREPARED']);
     expect(await service.rows('select from aura.task')).toEqual([]);
   });
 
@@ -205,6 +205,6 @@ describe('sets', () => {
     expect(await stockOf(service, 'sku-1')).toEqual({ free: 4, held: 6, sold: 0 });
     await inSets.deliver(...sagas.map((saga) => saga.committed(stock)));
     expect(await stockOf(service, 'sku-1')).toEqual({ free: 4, held: 0, sold: 6 });
-    expect((await said(service)).filter((word) => word === 'BranchCommitted')).toHaveLength(3);
+    expect((await said(service)).filter((word) => word === 'COMMITTED')).toHaveLength(3);
   });
 });

@@ -27,9 +27,10 @@ import {
   SagaAborted,
   SagaCommitted,
   SagaStarted,
+  type BranchesAnsweredSays,
 } from '../src/generated/protocol.js';
 import { participantTables } from '../src/migrations/0002-participant.js';
-import { Answers } from '../src/participant/answers.js';
+import { answersOf } from '../src/participant/answers.js';
 import type { ParticipantEntry } from '../src/participant/known-branches.js';
 import { Participants, type ParticipantsOptions } from '../src/participant/participants.js';
 
@@ -60,13 +61,23 @@ export const Pack = branchType('Pack', 'retriable');
 export const Ship = branchType('Ship', 'pivot');
 export const Charge = branchType('Charge', 'external');
 
-/** An answer as it lies in the outbox. */
+/** An event as it lies in the outbox. */
 export interface Raised {
+  readonly eventId: string;
   readonly type: string;
   readonly key: string;
   readonly payload: Record<string, unknown>;
   readonly body: Buffer;
   readonly headers: Record<string, string>;
+}
+
+/** One answer, of whichever event. */
+export interface RaisedAnswer {
+  readonly sagaId: string;
+  /** `DecisionAsked` of a question. */
+  readonly says: BranchesAnsweredSays | 'DecisionAsked';
+  readonly answer: Record<string, unknown>;
+  readonly raised: Raised;
 }
 
 export interface ParticipantFixture {
@@ -82,8 +93,10 @@ export interface ParticipantFixture {
   rows<R>(sql: string, values?: unknown[]): Promise<R[]>;
   /** One run of these events in one transaction, as a consumer makes it. */
   deliver(...events: EventEnvelope[]): Promise<void>;
-  /** The answers since the last call. */
-  answers(): Promise<Raised[]>;
+  /** The events since the last look at them, or at the answers. */
+  events(): Promise<Raised[]>;
+  /** The answers in them. */
+  answers(): Promise<RaisedAnswer[]>;
   /** `state` of each branch, by `saga/branch`. */
   states(): Promise<Record<string, string>>;
   /** Every task that is due now, to its end. */
@@ -133,7 +146,7 @@ function fixtureOn(
   const logger: Logger = { ...silentLogger, error: (_, message) => errors.push(message) };
   let now = new Date();
   const clock = { now: () => now };
-  const publishes = new Answers('depot').types();
+  const publishes = answersOf('depot');
   const contracts = new Contracts({ publishes, subscribes: [] });
   const committed: Written[] = [];
   const onCommitted = (written: Written): unknown => committed.push(written);
@@ -168,7 +181,8 @@ function fixtureOn(
       if (event)
         await units.run((work) => handler.handle(events, work), { kind: 'event', event, group: 'depot' });
     },
-    answers: () => answersSince(pool, position),
+    events: () => eventsSince(pool, position),
+    answers: async () => (await eventsSince(pool, position)).flatMap(answersIn),
     async states() {
       const { rows } = await pool.query<{ key: string; state: string }>(
         `select saga_id || '/' || branch as key, state from aura.branch order by 1`,
@@ -191,20 +205,28 @@ function fixtureOn(
   };
 }
 
-const codecs = new Map(
-  new Answers('depot').types().map(({ name, schema }) => [name, new AvroCodec(name, schema)]),
-);
+const codecs = new Map(answersOf('depot').map(({ name, schema }) => [name, new AvroCodec(name, schema)]));
 
-async function answersSince(pool: Pool, position: { seen: bigint }): Promise<Raised[]> {
+async function eventsSince(pool: Pool, position: { seen: bigint }): Promise<Raised[]> {
   const { rows } = await pool.query<Raised & { position: string }>(
-    'select position, type, key, body, headers from aura.outbox where position > $1 order by position',
+    `select position, event_id as "eventId", type, key, body, headers from aura.outbox
+      where position > $1 order by position`,
     [position.seen],
   );
   position.seen = BigInt(rows.at(-1)?.position ?? position.seen);
-  return rows.map(({ type, key, body, headers }) => {
+  return rows.map(({ eventId, type, key, body, headers }) => {
     const codec = codecs.get(type) as AvroCodec;
     const payload = codec.decode(body, codec.schema) as Raised['payload'];
-    return { type, key, body, headers, payload };
+    return { eventId, type, key, body, headers, payload };
+  });
+}
+
+function answersIn(raised: Raised): RaisedAnswer[] {
+  const { type, payload } = raised;
+  const answers = (payload['answers'] ?? [{ ...payload, says: type.slice('aura.'.length) }]) as unknown[];
+  return answers.map((each) => {
+    const answer = each as RaisedAnswer['answer'] & Pick<RaisedAnswer, 'sagaId' | 'says'>;
+    return { sagaId: answer.sagaId, says: answer.says, answer, raised };
   });
 }
 

@@ -80,9 +80,9 @@ it('H20: a decision that can’t be read is asked for, and its answer waits behi
   const asked = await settled('the decision is asked for', async () => {
     await service.participants.runOnce();
     const answers = await service.answers();
-    return answers.find(({ type, key }) => type === 'aura.DecisionAsked' && key === saga.id);
+    return answers.find(({ says, sagaId }) => says === 'DecisionAsked' && sagaId === saga.id);
   });
-  expect(asked.payload).toMatchObject({ branch: 'stock', coordinator: 'shop' });
+  expect(asked.answer).toMatchObject({ branch: 'stock', coordinator: 'shop' });
   await publish(saga.repeated(stock, 'COMMITTED'));
   await inState(saga, 'COMMITTED');
   expect(await listParked(service.pool, 'depot')).toEqual([]);
@@ -99,7 +99,7 @@ it('H20: a commit that fails in every way open to it parks nothing, and is asked
   await publish(saga.committed(stock));
   const isAsked = async (): Promise<boolean> => {
     await service.participants.runOnce();
-    return (await service.answers()).some(({ key }) => key === saga.id);
+    return (await service.answers()).some(({ sagaId }) => sagaId === saga.id);
   };
   await settled('the decision is asked for', isAsked);
   depot.faults.clear();
@@ -116,8 +116,8 @@ it('H20: an ask that can’t be read does not hold up the cancel behind it', asy
   await inState(saga, 'TOMBSTONE');
   await publish(again(started));
   const refusal = await settled('the late prepare is refused', async () =>
-    (await service.answers()).find(({ type, key }) => type === 'aura.BranchRefused' && key === saga.id),
+    (await service.answers()).find(({ says, sagaId }) => says === 'REFUSED' && sagaId === saga.id),
   );
-  expect(refusal.payload).toMatchObject({ code: 'cancelled' });
+  expect(refusal.answer).toMatchObject({ code: 'cancelled' });
   expect(await listParked(service.pool, 'depot')).toEqual([]);
 });

@@ -1,6 +1,6 @@
 /** What the specs of a participant say and look at, on one depot. */
 import { Depot } from './participant-depot.js';
-import { Hold, Pack, Rent, Ship, type ParticipantFixture, type Raised } from './participant-fixture.js';
+import { Hold, Pack, Rent, Ship, type ParticipantFixture, type RaisedAnswer } from './participant-fixture.js';
 
 export const stock = { branch: 'stock', type: Hold };
 export const two = { ...stock, input: { sku: 'sku-1', pieces: 2 } };
@@ -9,11 +9,9 @@ export const two = { ...stock, input: { sku: 'sku-1', pieces: 2 } };
 export const entriesOf = (depot: Depot) =>
   [Hold, Rent, Pack, Ship].map((type) => ({ type, participant: depot }));
 
-/** `BranchRefused late`. */
-export function short({ type, payload }: Pick<Raised, 'type' | 'payload'>): string {
-  const { code, ran } = payload as { readonly code?: string; readonly ran?: boolean };
-  const what = code ?? ran;
-  return type.slice('aura.'.length) + (what === undefined ? '' : ` ${what}`);
+/** `REFUSED late`. */
+export function short({ says, answer }: Pick<RaisedAnswer, 'says' | 'answer'>): string {
+  return typeof answer['code'] === 'string' ? `${says} ${answer['code']}` : says;
 }
 
 /** What was answered since the last look. */

@@ -63,7 +63,7 @@ export class Deliveries implements Piecework<Delivery> {
   async attempt(piece: readonly Delivery[]): Promise<void> {
     const records = piece.map(({ record }) => record);
     const positions = this.progress.after(records).map((position) => this.context.owned(position));
-    const refused = piece.filter(isRefused).filter(({ record }) => !isSpared(record, this.context.handlers));
+    const refused = piece.filter(isRefused).filter((each) => !isSpared(each, this.context.handlers));
     if (refused.length > 0) await this.context.beforeParking(refused);
     const begun = performance.now();
     const outcome = await runUnit(this.context, piece, positions);
@@ -99,7 +99,9 @@ export class Deliveries implements Piecework<Delivery> {
   /** D1. */
   refuse(delivery: Delivery, error: unknown): Delivery {
     const { record, id } = delivery;
-    const spared = isSpared(record, this.context.handlers);
+    const event = isRefused(delivery) ? {} : { event: delivery.event };
+    const refused: RefusedDelivery = { record, id, refusal: error, ...event };
+    const spared = isSpared(refused, this.context.handlers);
     this.context.logger.error(
       {
         err: error,
@@ -112,7 +114,7 @@ export class Deliveries implements Piecework<Delivery> {
         ? 'consumer: an event failed; its handlers are told, nothing waits behind it'
         : 'consumer: an event failed; it is parked with its key, others go on',
     );
-    return { record, id, refusal: error };
+    return refused;
   }
 
   async #quickly(): Promise<Verdict> {

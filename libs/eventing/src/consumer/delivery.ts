@@ -16,6 +16,8 @@ export interface RefusedDelivery {
   readonly record: LogRecord;
   readonly id: string;
   readonly refusal: unknown;
+  /** Where it could be read, and a handler threw. */
+  readonly event?: EventEnvelope;
 }
 
 export function isRefused(delivery: Delivery): delivery is RefusedDelivery {

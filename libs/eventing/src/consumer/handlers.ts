@@ -45,6 +45,12 @@ interface HandlerBase {
    * another way. Where it throws, the record is tried again for ever, and its partition waits.
    */
   refused?(record: RefusedRecord, error: unknown, work: Work): Promise<void>;
+  /**
+   * As `refused`, for an event that could be read and whose handling threw for good: one about many things,
+   * of which most can be handled by themselves. It has to lead to all of them in another way, as tasks. What
+   * can't be read, and what ended its process, becomes a letter.
+   */
+  failed?(event: EventEnvelope, error: unknown, work: Work): Promise<void>;
 }
 
 /** Takes one event after the other. */

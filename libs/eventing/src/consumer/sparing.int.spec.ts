@@ -1,3 +1,4 @@
+import type { EventEnvelope } from '@aura/contracts';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { consumerFixture, ledgerService, type ConsumerFixture } from '../../test/consumer-fixture.js';
 import { at, HandDrivenLog } from '../../test/hand-driven-log.js';
@@ -19,13 +20,16 @@ afterEach(() => service.stop());
 
 const newLog = (): HandDrivenLog => new HandDrivenLog([{ partition: 0, first: 0n, end: 0n }]);
 
-/** Throws at n = 0, and can do without it: it notes a -1 in its place. */
-function sparing(told: { record: RefusedRecord; error: unknown }[]): EventHandler {
-  const noting = service.events.noting(({ n }) => {
+/** Throws at n = 0. */
+const throwing = (): EventHandler =>
+  service.events.noting(({ n }) => {
     if (n === 0) throw new Error('never');
   });
+
+/** As `throwing`, and can do without it: it notes a -1 in its place. */
+function sparing(told: { record: RefusedRecord; error: unknown }[]): EventHandler {
   return {
-    ...noting,
+    ...throwing(),
     async refused(record: RefusedRecord, error: unknown, work: Work) {
       told.push({ record, error });
       const values = [record.key, record.id];
@@ -93,4 +97,33 @@ it('H20: parks what one of its handlers needs', async () => {
   expect(told).toEqual([]);
   expect(await service.ledger()).toEqual([]);
   expect(await listParked(service.pool, events.group)).toMatchObject([{ key: 'a', waiting: 1 }]);
+});
+
+it('an event about many things that fails goes back to its handler; unreadable, it is parked', async () => {
+  const { events } = service;
+  const log = newLog();
+  const taken: EventEnvelope[] = [];
+  const apart: EventHandler = {
+    ...throwing(),
+    async failed(event: EventEnvelope, _error: unknown, work: Work) {
+      taken.push(event);
+      work.schedule({ kind: 'part', key: event.key, payload: {} });
+      await work.manager.query(`insert into ledger (key, n, event_id) values ($1, -1, $2)`, [
+        event.key,
+        event.id,
+      ]);
+    },
+  };
+  await service.consumer(log.port, [apart]).start();
+  await log.assign(events.topic, 0);
+  const unreadable = events.record({ key: 'b', n: 1, value: Buffer.from([9]) });
+  await log.deliverAll([1, 0, 2].map((n, i) => at(0, i, events.record({ key: 'a', n }))));
+  await log.deliverAll([at(0, 3, unreadable)]);
+  expect(await service.ledger()).toEqual(['a:1', 'a:-1', 'a:2']);
+  expect(taken).toMatchObject([{ key: 'a', payload: { n: 0 } }]);
+  const tasks = await service.pool.query('select key, causation_id as cause from aura.task where kind = $1', [
+    'part',
+  ]);
+  expect(tasks.rows).toEqual([{ key: 'a', cause: taken[0]?.id }]);
+  expect(await listParked(service.pool, events.group)).toMatchObject([{ key: 'b' }]);
 });

@@ -161,6 +161,6 @@ async function apply(
   const tasks =
     sorted.letters.length > 0 ? await park(client, group, sorted, letterLimits(limits), unit.now) : 0;
   await handleAll(unit, sorted.handle, handlers, group, batch); // N3, N4
-  await tellSpared(unit, spared, handlers);
+  await tellSpared(unit, spared, handlers, group);
   return { outcome: { applied: sorted.handle.length, duplicates, parked: sorted.letters.length }, tasks };
 }

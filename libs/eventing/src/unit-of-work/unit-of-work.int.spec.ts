@@ -219,6 +219,21 @@ it('U5: events of a cause have the same ids whenever it is handled, whatever sha
   expect(row?.headers).toEqual({ correlationid: 'saga-1', causationid: first.id });
 });
 
+it('U5: where one cause is about many things, the ids of each depend on nothing else', async () => {
+  const cause = eventOf('01890a5d-ac96-774b-bcce-b302099a8057');
+  const idsOf = async (parts: readonly string[]): Promise<Record<string, string>> => {
+    const unit = await UnitOfWork.begin(service.units.context);
+    const work = unit.work(causedBy(cause));
+    const ids = parts.map((part) => [part, work.raise(Counted.of({ key: part, n: 1 }), { part }).id]);
+    await unit.rollback();
+    return Object.fromEntries(ids) as Record<string, string>;
+  };
+  const both = await idsOf(['a', 'b']);
+  expect(new Set(Object.values(both)).size).toBe(2);
+  expect(await idsOf(['b', 'a'])).toEqual(both);
+  expect(await idsOf(['b'])).toEqual({ b: both['b'] });
+});
+
 it('U5: a savepoint that was undone does not shift the ids of what comes after it', async () => {
   const cause = eventOf('01890a5d-ac96-774b-bcce-b302099a8057');
   const ids: string[] = [];

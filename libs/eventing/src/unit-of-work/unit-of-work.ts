@@ -226,7 +226,7 @@ export class UnitOfWork {
     const correlationId = options.correlationId ?? correlationOf(by);
     const causationId = causationOf(by);
     const row: OutboxRow = {
-      eventId: this.#id(by, ''),
+      eventId: this.#id(by, options.part === undefined ? '' : `/part:${options.part}`),
       topic: encoded.topic,
       key: encoded.key,
       type: encoded.type,
@@ -270,9 +270,10 @@ export class UnitOfWork {
   }
 
   /**
-   * U5. Ordinals count per cause, so that the events of one cause do not depend on what else shares its unit.
+   * U5. Ordinals count per cause, and part of it, so that the events of one cause do not depend on what else
+   * shares its unit.
    */
-  #id(cause: Cause, purpose: '' | '/task'): string {
+  #id(cause: Cause, purpose: '' | '/task' | `/part:${string}`): string {
     if (cause.kind === 'request') return newEventId(this.context.clock.now());
     const causeId = cause.kind === 'event' ? cause.event.id : cause.taskId;
     const group = (cause.kind === 'event' ? cause.group : 'task') + purpose;

@@ -48,6 +48,11 @@ export interface RaiseOptions {
   /** Ties events of one saga or workflow together; inherited from the cause where not given. */
   readonly correlationId?: string;
   /**
+   * Where one event causes events about many things: which of them this one is about. Its id depends on
+   * cause and part, whatever else that cause leads to (H40).
+   */
+  readonly part?: string;
+  /**
    * For an event that nobody waits for: it may leave so long after its commit (ms), in company of what is
    * raised next. It may leave earlier. Default 0: at once.
    */

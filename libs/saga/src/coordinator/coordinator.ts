@@ -6,17 +6,19 @@
  *    written down before it is said; one that may have been purged is not: an operator is told (unknown.ts);
  * C3 a saga of a version that this replica does not declare (a newer one, in a rolling deploy) is not decided
  *    here: the service's own rows could not follow. Its votes are kept, and the timers of a replica that
- *    declares it conclude from them, 5 s later at most.
+ *    declares it conclude from them, 5 s later at most;
+ * C4 a saga that can't be stepped keeps no other waiting, though one event answers for both: such answers
+ *    are set aside, as tasks.
  */
 import type { EventEnvelope, EventType } from '@aura/contracts';
-import { HoldError, type EventHandler, type Work } from '@aura/eventing';
+import { HoldError, type AnyTaskHandler, type EventHandler, type Work } from '@aura/eventing';
 import type { Logger } from '@aura/platform';
 import type { AnySaga, DecidedSaga } from '../definition.js';
-import * as protocol from '../generated/protocol.js';
 import { coordinatorEvents, type CoordinatorEvents } from './announce.js';
 import { repliesOf } from './replies.js';
-import { HEARD, heardIn, type Said } from './hearing.js';
+import { HEARD, listenerOf, saidIn, type Said } from './hearing.js';
 import { branchOf, UNKNOWN } from './saga-state.js';
+import { setAside, setAsideTask } from './set-aside.js';
 import { stepAll, type Heard, type Stepped } from './step.js';
 import { lockSagas, type KnownSaga } from './store.js';
 import { answerUnknown } from './unknown.js';
@@ -58,8 +60,13 @@ export class Coordinator {
     if (!type) return [];
     const handle = (events: readonly EventEnvelope[], work: Work): Promise<void> => this.#hear(events, work);
     // Participants answer all who ask them: most of what they say may be for others.
-    const concerns = (event: EventEnvelope): boolean => this.#isMine(event as EventEnvelope<Said>);
-    return [{ mode: 'set', type, also, name: 'aura.saga.coordinator', concerns, handle }];
+    const concerns = (event: EventEnvelope): boolean => listenerOf(event) === this.options.service;
+    return [{ mode: 'set', type, also, name: 'aura.saga.coordinator', concerns, handle, failed: setAside }];
+  }
+
+  tasks(): AnyTaskHandler[] {
+    if (this.#owners.length === 0) return [];
+    return [setAsideTask((said, work) => this.#take([said], work))];
   }
 
   /**
@@ -94,41 +101,37 @@ export class Coordinator {
   }
 
   async #hear(events: readonly EventEnvelope[], work: Work): Promise<void> {
-    const mine = (events as readonly EventEnvelope<Said>[]).filter((event) => this.#isMine(event));
-    if (mine.length === 0) return;
-    const ids = [...new Set(mine.map(({ payload }) => payload.sagaId))].toSorted();
+    const mine = events.filter((event) => listenerOf(event) === this.options.service);
+    if (mine.length > 0) await this.#take(mine.flatMap(saidIn), work);
+  }
+
+  async #take(mine: readonly Said[], work: Work): Promise<void> {
+    const ids = [...new Set(mine.map(({ sagaId }) => sagaId))].toSorted();
     const sagas = await lockSagas(work, ids);
     const known = new Map(sagas.map((saga) => [saga.id, saga]));
-    const heard = mine.flatMap((event) => this.#heardOf(event, known.get(event.payload.sagaId)));
+    const heard = mine.filter((said) => this.#counts(said, known.get(said.sagaId)));
     await this.follow(await stepAll(this.events, sagas, heard, work, (saga) => this.declares(saga)), work);
-    const asked = mine.filter(({ type, payload }) => {
-      const saga = known.get(payload.sagaId);
-      return isQuestion(type) && (!saga || saga.type === UNKNOWN);
+    const asked = mine.filter((said) => {
+      const saga = known.get(said.sagaId);
+      return isQuestion(said) && (!saga || saga.type === UNKNOWN);
     });
     if (asked.length > 0) await answerUnknown(this.events, asked, work, this.options.logger);
   }
 
-  #isMine({ payload }: EventEnvelope<Said>): boolean {
-    return payload.coordinator === this.options.service;
-  }
-
   /** C1. */
-  #heardOf(event: EventEnvelope<Said>, saga: KnownSaga | undefined): Heard[] {
-    const { sagaId, branch, branchType } = event.payload;
-    if (!saga) return [];
+  #counts(said: Said, saga: KnownSaga | undefined): boolean {
+    const { sagaId, branch, branchType, topic, cause } = said;
+    if (!saga) return false;
     const known = branchOf(saga.state, branch);
     // What is unknown answers elsewhere; of what it presumed it follows nothing.
-    if (saga.type === UNKNOWN && (!known || isQuestion(event.type))) return [];
+    if (saga.type === UNKNOWN && (!known || isQuestion(said))) return false;
     const owner = known?.type === branchType ? known.owner : undefined;
-    if (owner === undefined || event.topic !== `${owner}.events`) {
-      this.options.logger.error(
-        { sagaId, branch, branchType, topic: event.topic, eventId: event.id },
-        'sagas: an answer did not come from the owner of its branch, left out',
-      );
-      return [];
-    }
-    const said = heardIn(event);
-    return said ? [{ sagaId, event: said, cause: event }] : [];
+    if (owner !== undefined && topic === `${owner}.events`) return true;
+    this.options.logger.error(
+      { sagaId, branch, branchType, topic, eventId: cause?.id },
+      'sagas: an answer did not come from the owner of its branch, left out',
+    );
+    return false;
   }
 }
 
@@ -142,8 +145,8 @@ function undeclared({ id, type, version }: KnownSaga): HoldError {
   );
 }
 
-function isQuestion(type: string): boolean {
-  return type === protocol.DecisionAsked.name;
+function isQuestion({ event }: Said): boolean {
+  return event.type === 'decision-asked';
 }
 
 function decidedOf({ saga, next }: Stepped): DecidedSaga {

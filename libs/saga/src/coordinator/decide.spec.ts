@@ -121,6 +121,20 @@ describe('finish', () => {
     expect(decided.state.phase).toBe('COMMITTING');
   });
 
+  it('takes the reply of a branch that has said before that it committed, once', () => {
+    const replied: SagaEvent = { type: 'prepared', branch: 'stock', reply: '"shelf 7"' };
+    // As after a commit that was taken back from the topic: nobody has said yet what is prepared.
+    const { state } = given({
+      ...purchase,
+      initial: { ...purchase.initial, phase: 'COMMITTING' },
+    }).when(committed('stock'));
+    const late = given({ ...purchase, initial: state }).when(replied);
+    expect(late.facts).toEqual([{ fact: 'prepared', branch: 'stock', reply: '"shelf 7"' }]);
+    expect(late.state.branches[0]).toMatchObject({ state: 'COMMITTED', reply: '"shelf 7"' });
+    expect(late.when(replied).facts).toEqual([]);
+    expect(given({ ...purchase, initial: state }).when(yes('stock')).facts).toEqual([]);
+  });
+
   it('D6: an acknowledgement that contradicts the decision is an alarm, never a change', () => {
     const said = decided.when(cancelled('stock'));
     expect(said.state).toMatchObject({ phase: 'COMMITTING', attention: { code: 'contradiction' } });

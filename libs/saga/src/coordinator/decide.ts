@@ -119,9 +119,12 @@ function onPrepared(
   { branch, reply }: { readonly branch: string; readonly reply: string | null },
   at: number,
 ): readonly Fact[] {
-  if (branchOf(state, branch)?.state !== 'ASKED') return []; // D6
+  const known = branchOf(state, branch);
   const fact: Fact = { fact: 'prepared', branch, reply };
-  if (state.phase === 'COMMITTING') return [fact]; // a commit that was taken back from the topic: its reply
+  // Of a commit that was taken back from the topic the reply is not known, whichever answer comes first.
+  if (known?.state === 'COMMITTED' && known.reply === null && reply !== null) return [fact];
+  if (known?.state !== 'ASKED') return []; // D6
+  if (state.phase === 'COMMITTING') return [fact];
   if (isDecided(state)) return []; // D1
   const next = evolve(state, [fact], at);
   if (branchOf(state, branch)?.kind === 'pivot') return [fact, ...commit(next)]; // D2

@@ -87,8 +87,10 @@ function evolveOne(state: SagaState, fact: Fact, at: number): SagaState {
   switch (fact.fact) {
     case 'asked':
       return moved(withBranch(state, fact.branch, { state: 'ASKED' }), at);
-    case 'prepared':
-      return moved(withBranch(state, fact.branch, { state: 'PREPARED', reply: fact.reply }), at);
+    case 'prepared': {
+      const is = branchOf(state, fact.branch)?.state === 'COMMITTED' ? 'COMMITTED' : 'PREPARED';
+      return moved(withBranch(state, fact.branch, { state: is, reply: fact.reply }), at);
+    }
     case 'refused': {
       const refusal = { code: fact.code, text: fact.text };
       return moved(withBranch(state, fact.branch, { state: 'REFUSED', refusal }), at);

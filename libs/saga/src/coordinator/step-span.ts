@@ -1,4 +1,3 @@
-import type { EventEnvelope } from '@aura/contracts';
 import { setSpan } from '@aura/eventing';
 import { traceContext } from '@aura/platform';
 import { context, ROOT_CONTEXT, trace } from '@opentelemetry/api';
@@ -8,17 +7,19 @@ import type { KnownSaga } from './store.js';
 const tracer = trace.getTracer('@aura/saga');
 
 /**
- * Runs `raise` in the trace of what was heard: of the event, or of the saga's own start where it was a
- * timer or a caller. A decision and an end have a span of their own, with a link to the unit around them.
+ * Runs `raise` in the trace of what was heard: where a participant said it, or of the saga's own start. A
+ * decision and an end have a span of their own, with a link to the unit around them.
  */
 export function inTraceOf(
   saga: KnownSaga,
-  cause: EventEnvelope | undefined,
+  heard: Readonly<Record<string, string>> | undefined,
   facts: readonly Fact[],
+  raises: boolean,
   raise: () => void,
 ): void {
-  const parent = traceContext(cause?.headers ?? saga.trace, ROOT_CONTEXT);
   const word = wordOf(facts);
+  if (word === undefined && !raises) return;
+  const parent = traceContext(heard?.['traceparent'] === undefined ? saga.trace : heard, ROOT_CONTEXT);
   if (word === undefined) return context.with(parent, raise);
   const unit = setSpan();
   const attributes = { 'aura.saga.id': saga.id, 'aura.saga.type': saga.type, ...whyOf(facts) };

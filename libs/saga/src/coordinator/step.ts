@@ -16,6 +16,8 @@ export interface Heard {
   readonly event: SagaEvent;
   /** Undefined: a timer, or a caller of this service. */
   readonly cause?: EventEnvelope;
+  /** `traceparent` and `tracestate` of where it was said; where there are none, the saga's own are taken. */
+  readonly trace?: Readonly<Record<string, string>>;
 }
 
 /** A saga that a step moved. */
@@ -38,15 +40,17 @@ export async function stepAll(
 ): Promise<Stepped[]> {
   const at = work.now.getTime();
   const steps = new Map(sagas.map((saga) => [saga.id, new Step(saga)]));
-  for (const { sagaId, event, cause } of heard) {
+  for (const { sagaId, event, cause, trace } of heard) {
     const step = steps.get(sagaId);
     if (!step) continue;
     const concluded = decide(step.next, event, at);
     const facts = mayDecide(step.saga) ? concluded : beforeDecision(concluded);
     if (facts.length === 0) continue;
-    inTraceOf(step.saga, cause, facts, () => {
-      for (const said of announcements(events, step.saga, step.next, facts, at))
-        work.raise(said, { correlationId: sagaId, ...(cause ? { cause } : {}) });
+    const announced = announcements(events, step.saga, step.next, facts, at);
+    inTraceOf(step.saga, trace, facts, announced.length > 0, () => {
+      // One event of a participant may be about many sagas: what follows for this one has ids of its own.
+      for (const said of announced)
+        work.raise(said, { correlationId: sagaId, part: sagaId, ...(cause ? { cause } : {}) });
     });
     // An answered question changes nothing (S7): it is raised, and neither row nor log is written.
     if (event.type !== 'decision-asked') step.take(facts, at);

@@ -6,17 +6,15 @@
  *    branches that ask, and an operator's attention: only people can find out (`sagas resolve`);
  * U3 a question counts only from the owner of its branch (H28).
  */
-import { timeOf, type EventEnvelope } from '@aura/contracts';
+import { timeOf } from '@aura/contracts';
 import type { Work } from '@aura/eventing';
 import { statement, type Logger } from '@aura/platform';
-import type * as protocol from '../generated/protocol.js';
 import type { CoordinatorEvents } from './announce.js';
+import type { Said } from './hearing.js';
 import { movesOf, planOf } from './saga-row.js';
 import { branchOf, evolve, isDecided, isEnded, ownerOf, PURGED, UNKNOWN, type Fact } from './saga-state.js';
 import type { SagaState } from './saga-state.js';
 import { lockSagas, writeSteps, type KnownSaga, type SteppedSaga } from './store.js';
-
-type Question = Pick<protocol.DecisionAsked, 'sagaId' | 'branch' | 'branchType'>;
 
 const PURGE_MARK = statement('saga_purge_mark', 'select mark from aura.saga_purged');
 
@@ -34,24 +32,21 @@ const PRESUME = statement(
 /** Answers each question, as far as there is an answer. Sagas of other types are left alone. */
 export async function answerUnknown(
   events: CoordinatorEvents,
-  questions: readonly EventEnvelope<Question>[],
+  questions: readonly Said[],
   work: Work,
   logger: Logger,
 ): Promise<void> {
-  const isOwn = ({ payload, topic }: EventEnvelope<Question>): boolean =>
-    topic === `${ownerOf(payload.branchType)}.events`;
   const own = questions.filter(isOwn); // U3
-  for (const { payload, topic } of questions.filter((each) => !isOwn(each)))
+  for (const { sagaId, branch, branchType, topic } of questions.filter((each) => !isOwn(each)))
     logger.error(
-      { ...payload, topic },
+      { sagaId, branch, branchType, topic },
       'sagas: a question did not come from the owner of its branch, left out',
     );
   if (own.length === 0) return;
   const at = work.now.getTime();
   const sagas = await presumed(own, work);
   const steps = new Map<string, SteppedSaga>();
-  for (const cause of own) {
-    const { sagaId, branch, branchType } = cause.payload;
+  for (const { sagaId, branch, branchType, cause } of own) {
     const saga = sagas.get(sagaId);
     if (!saga) continue;
     const before = steps.get(sagaId) ?? { saga, next: saga.state, facts: [] };
@@ -60,27 +55,28 @@ export async function answerUnknown(
     if (facts.length > 0) steps.set(sagaId, { saga, next, facts: [...before.facts, ...facts] });
     if (isDecided(next)) {
       const decision = next.phase.startsWith('COMMITT') ? 'COMMITTED' : 'ABORTED';
-      logger.warn({ ...cause.payload, decision }, 'sagas: nothing else is known of this saga here');
+      logger.warn({ sagaId, branch, branchType, decision }, 'sagas: nothing else is known of this saga here');
       const answer = events.repeated.of({ sagaId, branch, branchType, decision });
-      work.raise(answer, { cause, correlationId: sagaId });
+      work.raise(answer, { correlationId: sagaId, ...(cause ? { cause } : {}) });
     } else if (facts.length > 0)
       logger.error(
-        { ...cause.payload },
+        { sagaId, branch, branchType },
         'sagas: a participant holds for a saga that may have been purged here: decide by hand',
       );
   }
   await writeSteps(work, [...steps.values()], work.now);
 }
 
+function isOwn({ branchType, topic }: Said): boolean {
+  return topic === `${ownerOf(branchType)}.events`;
+}
+
 /** The questions' sagas of which nothing else is known, locked; written down now where they are new. */
-async function presumed(
-  questions: readonly EventEnvelope<Question>[],
-  work: Work,
-): Promise<Map<string, KnownSaga>> {
+async function presumed(questions: readonly Said[], work: Work): Promise<Map<string, KnownSaga>> {
   const [row] = await work.run<{ mark: Date }>(PURGE_MARK);
   const mark = row?.mark.getTime() ?? -Infinity;
   const isPurged = (id: string): boolean => (timeOf(id)?.getTime() ?? -Infinity) <= mark;
-  const ids = [...new Set(questions.map(({ payload }) => payload.sagaId))].toSorted();
+  const ids = [...new Set(questions.map(({ sagaId }) => sagaId))].toSorted();
   const states = ids.map((id) => JSON.stringify(movesOf(isPurged(id) ? PERHAPS_PURGED : PRESUMED, NO_PLAN)));
   await work.run(PRESUME, [ids, ids.map(isPurged), states, work.now, JSON.stringify(NO_PLAN)]);
   const sagas = await lockSagas(work, ids);

@@ -106,158 +106,103 @@ export const BranchCancelAsked: SharedEvent<BranchCancelAsked> = defineSharedEve
   },
 });
 
-/** The participant has undone its branch, or will never run it. */
-export interface BranchCancelled {
-  /** UUIDv7: it says when the saga was started. UUID. */
-  readonly sagaId: string;
-  /** The service that started the saga and decides it. */
+/** What a participant says to one coordinator of one branch or of many: those that were settled together. */
+export interface BranchesAnswered {
+  /** Of the first answer: it spreads these events over the partitions. They have no order. UUID. */
+  readonly firstSagaId: string;
+  /** The service that started these sagas and decides them. */
   readonly coordinator: string;
-  /** The branch's name within the saga. */
-  readonly branch: string;
-  /** Full name of the branch's contract: <owner>.<Branch>. */
-  readonly branchType: string;
-  /** False: it had not run, and never will. */
-  readonly ran: boolean;
+  readonly answers: readonly BranchesAnsweredAnswer[];
 }
 
-/** The participant has undone its branch, or will never run it. Key: `sagaId`. Newest revision: 1. */
-export const BranchCancelled: SharedEvent<BranchCancelled> = defineSharedEvent<BranchCancelled>({
-  version: 1,
-  keyField: 'sagaId',
-  schema: {
-    type: 'record',
-    name: 'BranchCancelled',
-    namespace: 'aura',
-    doc: 'The participant has undone its branch, or will never run it.',
-    'aura.key': 'sagaId',
-    fields: [
-      {
-        name: 'sagaId',
-        type: { type: 'string', logicalType: 'uuid' },
-        doc: 'UUIDv7: it says when the saga was started.',
-      },
-      { name: 'coordinator', type: 'string', doc: 'The service that started the saga and decides it.' },
-      { name: 'branch', type: 'string', doc: "The branch's name within the saga." },
-      { name: 'branchType', type: 'string', doc: "Full name of the branch's contract: <owner>.<Branch>." },
-      { name: 'ran', type: 'boolean', doc: 'False: it had not run, and never will.' },
-    ],
-  },
-});
-
-/** The participant has committed its branch. */
-export interface BranchCommitted {
+/** What one branch says. */
+export interface BranchesAnsweredAnswer {
   /** UUIDv7: it says when the saga was started. UUID. */
   readonly sagaId: string;
-  /** The service that started the saga and decides it. */
-  readonly coordinator: string;
   /** The branch's name within the saga. */
   readonly branch: string;
   /** Full name of the branch's contract: <owner>.<Branch>. */
   readonly branchType: string;
-}
-
-/** The participant has committed its branch. Key: `sagaId`. Newest revision: 1. */
-export const BranchCommitted: SharedEvent<BranchCommitted> = defineSharedEvent<BranchCommitted>({
-  version: 1,
-  keyField: 'sagaId',
-  schema: {
-    type: 'record',
-    name: 'BranchCommitted',
-    namespace: 'aura',
-    doc: 'The participant has committed its branch.',
-    'aura.key': 'sagaId',
-    fields: [
-      {
-        name: 'sagaId',
-        type: { type: 'string', logicalType: 'uuid' },
-        doc: 'UUIDv7: it says when the saga was started.',
-      },
-      { name: 'coordinator', type: 'string', doc: 'The service that started the saga and decides it.' },
-      { name: 'branch', type: 'string', doc: "The branch's name within the saga." },
-      { name: 'branchType', type: 'string', doc: "Full name of the branch's contract: <owner>.<Branch>." },
-    ],
-  },
-});
-
-/** The participant holds, and can commit whatever happens. */
-export interface BranchPrepared {
-  /** UUIDv7: it says when the saga was started. UUID. */
-  readonly sagaId: string;
-  /** The service that started the saga and decides it. */
-  readonly coordinator: string;
-  /** The branch's name within the saga. */
-  readonly branch: string;
-  /** Full name of the branch's contract: <owner>.<Branch>. */
-  readonly branchType: string;
-  /** JSON: what the participant wants to be known of its hold. */
+  readonly says: BranchesAnsweredSays;
+  /** Of PREPARED: JSON, what the participant wants to be known of its hold. */
   readonly reply: null | string;
+  /** Of REFUSED, for programs: why, in one word. */
+  readonly code: null | string;
+  /** Of REFUSED, for people: why, in one sentence. */
+  readonly reason: null | string;
+  /** Where it was settled, in the trace of its saga. Null where that is not recorded. */
+  readonly traceparent: null | string;
 }
 
-/** The participant holds, and can commit whatever happens. Key: `sagaId`. Newest revision: 1. */
-export const BranchPrepared: SharedEvent<BranchPrepared> = defineSharedEvent<BranchPrepared>({
+/** PREPARED: it holds, and can commit whatever happens. REFUSED: it will not prepare; nothing is held. COMMITTED. CANCELLED: it is undone. NEVER_RAN: it had not run, and never will. */
+export type BranchesAnsweredSays = 'PREPARED' | 'REFUSED' | 'COMMITTED' | 'CANCELLED' | 'NEVER_RAN';
+
+/** What a participant says to one coordinator of one branch or of many: those that were settled together. Key: `firstSagaId`. Newest revision: 1. */
+export const BranchesAnswered: SharedEvent<BranchesAnswered> = defineSharedEvent<BranchesAnswered>({
   version: 1,
-  keyField: 'sagaId',
+  keyField: 'firstSagaId',
   schema: {
     type: 'record',
-    name: 'BranchPrepared',
+    name: 'BranchesAnswered',
     namespace: 'aura',
-    doc: 'The participant holds, and can commit whatever happens.',
-    'aura.key': 'sagaId',
+    doc: 'What a participant says to one coordinator of one branch or of many: those that were settled together.',
+    'aura.key': 'firstSagaId',
     fields: [
       {
-        name: 'sagaId',
+        name: 'firstSagaId',
         type: { type: 'string', logicalType: 'uuid' },
-        doc: 'UUIDv7: it says when the saga was started.',
+        doc: 'Of the first answer: it spreads these events over the partitions. They have no order.',
       },
-      { name: 'coordinator', type: 'string', doc: 'The service that started the saga and decides it.' },
-      { name: 'branch', type: 'string', doc: "The branch's name within the saga." },
-      { name: 'branchType', type: 'string', doc: "Full name of the branch's contract: <owner>.<Branch>." },
+      { name: 'coordinator', type: 'string', doc: 'The service that started these sagas and decides them.' },
       {
-        name: 'reply',
-        type: ['null', 'string'],
-        doc: 'JSON: what the participant wants to be known of its hold.',
+        name: 'answers',
+        type: {
+          type: 'array',
+          items: {
+            type: 'record',
+            name: 'Answer',
+            doc: 'What one branch says.',
+            fields: [
+              {
+                name: 'sagaId',
+                type: { type: 'string', logicalType: 'uuid' },
+                doc: 'UUIDv7: it says when the saga was started.',
+              },
+              { name: 'branch', type: 'string', doc: "The branch's name within the saga." },
+              {
+                name: 'branchType',
+                type: 'string',
+                doc: "Full name of the branch's contract: <owner>.<Branch>.",
+              },
+              {
+                name: 'says',
+                type: {
+                  type: 'enum',
+                  name: 'Says',
+                  doc: 'PREPARED: it holds, and can commit whatever happens. REFUSED: it will not prepare; nothing is held. COMMITTED. CANCELLED: it is undone. NEVER_RAN: it had not run, and never will.',
+                  symbols: ['PREPARED', 'REFUSED', 'COMMITTED', 'CANCELLED', 'NEVER_RAN'],
+                },
+              },
+              {
+                name: 'reply',
+                type: ['null', 'string'],
+                doc: 'Of PREPARED: JSON, what the participant wants to be known of its hold.',
+              },
+              { name: 'code', type: ['null', 'string'], doc: 'Of REFUSED, for programs: why, in one word.' },
+              {
+                name: 'reason',
+                type: ['null', 'string'],
+                doc: 'Of REFUSED, for people: why, in one sentence.',
+              },
+              {
+                name: 'traceparent',
+                type: ['null', 'string'],
+                doc: 'Where it was settled, in the trace of its saga. Null where that is not recorded.',
+              },
+            ],
+          },
+        },
       },
-    ],
-  },
-});
-
-/** The participant will not prepare; nothing is held. */
-export interface BranchRefused {
-  /** UUIDv7: it says when the saga was started. UUID. */
-  readonly sagaId: string;
-  /** The service that started the saga and decides it. */
-  readonly coordinator: string;
-  /** The branch's name within the saga. */
-  readonly branch: string;
-  /** Full name of the branch's contract: <owner>.<Branch>. */
-  readonly branchType: string;
-  /** For programs: why, in one word. */
-  readonly code: string;
-  /** For people: why, in one sentence. */
-  readonly reason: string;
-}
-
-/** The participant will not prepare; nothing is held. Key: `sagaId`. Newest revision: 1. */
-export const BranchRefused: SharedEvent<BranchRefused> = defineSharedEvent<BranchRefused>({
-  version: 1,
-  keyField: 'sagaId',
-  schema: {
-    type: 'record',
-    name: 'BranchRefused',
-    namespace: 'aura',
-    doc: 'The participant will not prepare; nothing is held.',
-    'aura.key': 'sagaId',
-    fields: [
-      {
-        name: 'sagaId',
-        type: { type: 'string', logicalType: 'uuid' },
-        doc: 'UUIDv7: it says when the saga was started.',
-      },
-      { name: 'coordinator', type: 'string', doc: 'The service that started the saga and decides it.' },
-      { name: 'branch', type: 'string', doc: "The branch's name within the saga." },
-      { name: 'branchType', type: 'string', doc: "Full name of the branch's contract: <owner>.<Branch>." },
-      { name: 'code', type: 'string', doc: 'For programs: why, in one word.' },
-      { name: 'reason', type: 'string', doc: 'For people: why, in one sentence.' },
     ],
   },
 });

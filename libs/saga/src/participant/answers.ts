@@ -1,61 +1,51 @@
 /** What a participant says to the coordinator: each answer a function of the branch's row alone. */
 import type { EventType, NewEvent } from '@aura/contracts';
-import type { RaiseOptions } from '@aura/eventing';
-import {
-  BranchCancelled,
-  BranchCommitted,
-  BranchPrepared,
-  BranchRefused,
-  DecisionAsked,
-} from '../generated/protocol.js';
+import { BranchesAnswered, DecisionAsked, type BranchesAnsweredAnswer } from '../generated/protocol.js';
 import type { BranchRow } from './branch-row.js';
 
 /** The row, or as much of it as there is. */
 export type Answered = Pick<BranchRow, 'sagaId' | 'branch' | 'branchType' | 'coordinator'>;
 
-const ANSWERS = [BranchPrepared, BranchRefused, BranchCommitted, BranchCancelled, DecisionAsked] as const;
+/** One answer, and who it is for. `traceparent`: whoever raises it says where it was settled. */
+export interface Answer extends Omit<BranchesAnsweredAnswer, 'traceparent'> {
+  readonly coordinator: string;
+}
 
-/**
- * Of an acknowledged commit: nothing follows from it but that its saga has ended (ADR 0022). Not of a cancel:
- * the next compensation waits for it.
- */
-export const UNHURRIED: RaiseOptions = { withinMs: 50 };
+const SILENT = { reply: null, code: null, reason: null } as const;
 
-/** The answers of one service. */
-export class Answers {
-  constructor(private readonly service: string) {}
+/** The vote that was given. */
+export function voteOf(row: Answered & Pick<BranchRow, 'reply' | 'code' | 'reason'>): Answer {
+  const { code, reply, reason } = row;
+  return code === null
+    ? { ...headOf(row), ...SILENT, says: 'PREPARED', reply }
+    : refusalOf(row, code, reason ?? '');
+}
 
-  /** The events that it publishes. */
-  types(): EventType[] {
-    return ANSWERS.map((shared) => shared.by(this.service));
-  }
+export function refusalOf(branch: Answered, code: string, reason: string): Answer {
+  return { ...headOf(branch), says: 'REFUSED', reply: null, code, reason };
+}
 
-  /** The vote that was given. */
-  vote(row: Answered & Pick<BranchRow, 'reply' | 'code' | 'reason'>): NewEvent {
-    const { code, reply } = row;
-    return code === null
-      ? BranchPrepared.by(this.service).of({ ...headOf(row), reply })
-      : this.refused(row, code, row.reason ?? '');
-  }
+export function ackOfCommit(branch: Answered): Answer {
+  return { ...headOf(branch), ...SILENT, says: 'COMMITTED' };
+}
 
-  refused(branch: Answered, code: string, reason: string): NewEvent {
-    return BranchRefused.by(this.service).of({ ...headOf(branch), code, reason });
-  }
+/** `ran`: it had been prepared, and is undone. */
+export function ackOfCancel(branch: Answered, ran: boolean): Answer {
+  return { ...headOf(branch), ...SILENT, says: ran ? 'CANCELLED' : 'NEVER_RAN' };
+}
 
-  committed(branch: Answered): NewEvent {
-    return BranchCommitted.by(this.service).of(headOf(branch));
-  }
+/** The events that `service` answers with. */
+export function answersOf(service: string): EventType[] {
+  return [BranchesAnswered, DecisionAsked].map((shared) => shared.by(service) as EventType);
+}
 
-  /** `ran`: it had been prepared, and is undone. */
-  cancelled(branch: Answered, ran: boolean): NewEvent {
-    return BranchCancelled.by(this.service).of({ ...headOf(branch), ran });
-  }
-
-  /** What was decided? */
-  asks(row: Answered & Pick<BranchRow, 'preparedAt' | 'createdAt'>): NewEvent {
-    const heldSince = row.preparedAt ?? row.createdAt;
-    return DecisionAsked.by(this.service).of({ ...headOf(row), heldSince });
-  }
+/** What was decided? */
+export function questionOf(
+  service: string,
+  row: Answered & Pick<BranchRow, 'preparedAt' | 'createdAt'>,
+): NewEvent {
+  const heldSince = row.preparedAt ?? row.createdAt;
+  return DecisionAsked.by(service).of({ ...headOf(row), heldSince });
 }
 
 function headOf({ sagaId, coordinator, branch, branchType }: Answered): Answered {

@@ -3,8 +3,16 @@
  * events and tasks go on from there.
  */
 import { setSpan, workWith, type Work } from '@aura/eventing';
-import { InvariantError, traceContext } from '@aura/platform';
-import { context, ROOT_CONTEXT, SpanStatusCode, trace, type Context, type Span } from '@opentelemetry/api';
+import { InvariantError, traceContext, traceHeaders } from '@aura/platform';
+import {
+  context,
+  ROOT_CONTEXT,
+  SpanStatusCode,
+  trace,
+  TraceFlags,
+  type Context,
+  type Span,
+} from '@opentelemetry/api';
 import type { Incoming } from './incoming.js';
 import type { KnownBranch } from './known-branches.js';
 import type { Ask, SetWork, Vote } from './participant.js';
@@ -48,6 +56,11 @@ export class Asked {
     this.#span.end();
   }
 
+  /** Of its span; null where that is not recorded. */
+  get traceparent(): string | null {
+    return recordedIn(this.#context);
+  }
+
   /** `work`, on behalf of this ask: what it raises and schedules is caused by its event, in its span. */
   on(work: Work): Work {
     const { event } = this.incoming;
@@ -62,6 +75,16 @@ export class Asked {
     return context.with(this.#context, fn);
   }
 }
+
+/** `traceparent` of what is active in `within`; null where that is not recorded. */
+export function recordedIn(within: Context): string | null {
+  const span = trace.getSpanContext(within);
+  const isRecorded = span !== undefined && (span.traceFlags & TraceFlags.SAMPLED) !== 0;
+  return isRecorded ? (traceHeaders(within).traceparent ?? null) : null;
+}
+
+/** `recordedIn` what is active. */
+export const recordedHere = (): string | null => recordedIn(context.active());
 
 /** Seen on the span's bar, without opening it: a refusal is an answer, no error. */
 export function markRefusal(

@@ -10,7 +10,7 @@ import { Loop, traceContext, type Clock, type Logger, type Next } from '@aura/pl
 import { context, ROOT_CONTEXT } from '@opentelemetry/api';
 import type { Pool } from 'pg';
 import { taskCause } from '../cause.js';
-import type { Answers } from './answers.js';
+import { questionOf } from './answers.js';
 import { dueAsks, nextAskAt, updateBranches } from './barrier-store.js';
 import type { BranchRow } from './branch-row.js';
 
@@ -25,7 +25,7 @@ export interface AskingOptions {
   readonly pool: Pool;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly answers: Answers;
+  readonly service: string;
   readonly askAfterMs: number;
 }
 
@@ -82,7 +82,7 @@ export class Asking {
     );
     for (const row of rows)
       context.with(traceContext(row.trace, ROOT_CONTEXT), () =>
-        work.raise(this.options.answers.asks(row), { correlationId: row.sagaId }),
+        work.raise(questionOf(this.options.service, row), { correlationId: row.sagaId }),
       );
     return rows.length;
   }

@@ -7,12 +7,13 @@
  * P3 a decision counts only from the service that asked, on its own topic, for the type that was asked (H28);
  * P4 a commit or a cancel that throws is undone alone and becomes a task: nothing waits behind it.
  */
-import type { BranchKind, EventEnvelope, NewEvent } from '@aura/contracts';
-import type { RaiseOptions, Work } from '@aura/eventing';
+import type { BranchKind, EventEnvelope } from '@aura/contracts';
+import type { Work } from '@aura/eventing';
 import { asError, type Logger } from '@aura/platform';
 import { barrier, type BarrierAction, type BarrierAsk } from '../barrier.js';
 import type { Alarms } from './alarms.js';
-import { UNHURRIED, type Answers } from './answers.js';
+import { ackOfCancel, ackOfCommit, refusalOf, voteOf, type Answer } from './answers.js';
+import { AnswersOfUnit } from './answers-of-unit.js';
 import { Asked } from './asked.js';
 import { insertBranches, lockBranches, updateBranches } from './barrier-store.js';
 import { keyOf, settled, type BranchRow, type Settled } from './branch-row.js';
@@ -24,7 +25,7 @@ import { refused, type Vote } from './participant.js';
 
 export interface ParticipantContext {
   readonly branches: KnownBranches;
-  readonly answers: Answers;
+  readonly service: string;
   readonly alarms: Alarms;
   readonly logger: Logger;
   /** How old a yes gets before it asks for its decision (ms). */
@@ -54,11 +55,14 @@ export class AsksOfUnit {
   /** Keys of rows that there were; of those that were changed. */
   readonly #stored = new Set<string>();
   readonly #changed = new Set<string>();
+  readonly #answers: AnswersOfUnit;
 
   constructor(
     private readonly context: ParticipantContext,
     private readonly work: Work,
-  ) {}
+  ) {
+    this.#answers = new AnswersOfUnit(context.service);
+  }
 
   async handle(events: readonly EventEnvelope[]): Promise<void> {
     const { branches } = this.context;
@@ -70,6 +74,7 @@ export class AsksOfUnit {
     }
     for (const round of roundsOf(asks)) await this.#round(round); // P1
     await this.#write();
+    this.#answers.raise(); // P2
   }
 
   async #write(): Promise<void> {
@@ -182,33 +187,30 @@ export class AsksOfUnit {
     item.asked.voted(vote);
     const askAt = new Date(this.work.now.getTime() + askAfterMs);
     const row = this.#settle(item, { yes: vote.prepared, vote, askAt });
-    if (row) this.#raise(item, this.context.answers.vote(row));
+    if (row) this.#say(item, voteOf(row));
   }
 
   /** P4. */
   #finished(item: Item, failure: Failure): void {
-    const { answers } = this.context;
     const row = this.#settle(item, { failed: failure !== undefined });
     if (!row) return;
     if (failure) scheduleWork('work', row, item.asked.on(this.work));
     else if (row.state === 'RELEASING') scheduleWork('release', row, item.asked.on(this.work));
-    else if (item.action.do === 'commit') this.#raise(item, answers.committed(row), UNHURRIED);
-    else this.#raise(item, answers.cancelled(row, true));
+    else if (item.action.do === 'commit') this.#say(item, ackOfCommit(row), true);
+    else this.#say(item, ackOfCancel(row, true));
   }
 
   /** What needs no participant. */
   #answer(item: Item): void {
     const { incoming, action } = item;
-    const { answers } = this.context;
     if (action.do === 'refuse') return this.#voted(item, refused(action.code, LATE));
     const row = this.#settle(item, {});
-    if (action.do === 'bury') this.#raise(item, answers.cancelled(incoming, false));
-    else if (action.do === 'refuse-cancelled')
-      this.#raise(item, answers.refused(incoming, 'cancelled', BURIED));
+    if (action.do === 'bury') this.#say(item, ackOfCancel(incoming, false));
+    else if (action.do === 'refuse-cancelled') this.#say(item, refusalOf(incoming, 'cancelled', BURIED));
     else if (!row) return;
-    else if (action.do === 'answer-vote') this.#raise(item, answers.vote(row));
-    else if (action.do === 'answer-committed') this.#raise(item, answers.committed(row));
-    else if (action.do === 'answer-cancelled') this.#raise(item, answers.cancelled(row, action.ran));
+    else if (action.do === 'answer-vote') this.#say(item, voteOf(row));
+    else if (action.do === 'answer-committed') this.#say(item, ackOfCommit(row));
+    else if (action.do === 'answer-cancelled') this.#say(item, ackOfCancel(row, action.ran));
   }
 
   #settle({ incoming, branch, action }: Item, how: Omit<Settled, 'now'>): BranchRow | undefined {
@@ -222,8 +224,8 @@ export class AsksOfUnit {
     return row;
   }
 
-  #raise({ asked, incoming }: Item, event: NewEvent, options?: RaiseOptions): void {
-    asked.on(this.work).raise(event, { correlationId: incoming.sagaId, ...options });
+  #say({ asked }: Item, answer: Answer, waits?: boolean): void {
+    this.#answers.add(answer, { work: asked.on(this.work), traceparent: asked.traceparent }, waits);
   }
 }
 

@@ -9,8 +9,10 @@
 import type { EndedTask, Work } from '@aura/eventing';
 import { asError, InvariantError } from '@aura/platform';
 import { trace } from '@opentelemetry/api';
+import { ackOfCancel, voteOf, type Answer as Said } from './answers.js';
+import { AnswersOfUnit } from './answers-of-unit.js';
 import type { ParticipantContext } from './asks-of-unit.js';
-import { markRefusal, setWorkOf } from './asked.js';
+import { markRefusal, recordedHere, setWorkOf } from './asked.js';
 import { lockBranches, updateBranches } from './barrier-store.js';
 import { keyOf, type BranchKey, type BranchRow } from './branch-row.js';
 import { scheduleWork } from './branch-tasks.js';
@@ -40,34 +42,41 @@ export class IntentEndings {
 
   /** Of calls: each with what they said, undefined where nobody wants to know any more. */
   async called(ended: readonly Ended<Answer | undefined>[], work: Work): Promise<void> {
+    const answers = new AnswersOfUnit(this.context.service);
     const changed: BranchRow[] = [];
     const taken: Taken[] = [];
     for (const one of await lockedOf(ended, work)) {
       const answer = one.ended.result;
       if (!answer) continue;
-      if (one.row.state === 'STOPPING') changed.push(this.#stopped(one, answer));
+      if (one.row.state === 'STOPPING') changed.push(this.#stopped(one, answer, answers));
       else if (one.row.state === 'CALLING') {
         if (answer.accepted) taken.push(this.#takenOf(one, answer));
-        else changed.push(this.#voted(one, 'REFUSED', checked({ prepared: false, ...wordsOf(answer) })));
+        else
+          changed.push(
+            this.#voted(one, 'REFUSED', checked({ prepared: false, ...wordsOf(answer) }), answers),
+          );
       }
     }
     for (const [branch, some] of Map.groupBy(taken, (one) => one.branch)) {
       const votes = await this.#prepareAll(branch, some, work);
-      for (const [i, one] of some.entries()) changed.push(this.#prepared(one, votes[i] as Vote));
+      for (const [i, one] of some.entries()) changed.push(this.#prepared(one, votes[i] as Vote, answers));
     }
     await updateBranches(work, changed);
+    answers.raise();
     const times = changed.flatMap(({ askAt }) => (askAt === null ? [] : [askAt.getTime()]));
     if (times.length > 0) work.afterCommit(() => this.context.onHeld(new Date(Math.min(...times))));
   }
 
   /** Of releases: each with whether something was given back. */
   async released(ended: readonly Ended<boolean>[], work: Work): Promise<void> {
+    const answers = new AnswersOfUnit(this.context.service);
     const locked = await lockedOf(ended, work);
     const changed = locked.flatMap((one) => {
       const isGiven = one.ended.result && (one.row.state === 'STOPPING' || one.row.state === 'RELEASING');
-      return isGiven ? [this.#over(one)] : [];
+      return isGiven ? [this.#over(one, answers)] : [];
     });
     await updateBranches(work, changed);
+    answers.raise();
   }
 
   #takenOf({ ended, row }: Locked<unknown>, answer: Answer & { accepted: true }): Taken {
@@ -122,46 +131,54 @@ export class IntentEndings {
     }
   }
 
-  #prepared({ ended, row, accepted }: Taken, vote: Vote): BranchRow {
+  #prepared({ ended, row, accepted }: Taken, vote: Vote, answers: AnswersOfUnit): BranchRow {
     const held = { ...row, outside: kept(accepted.answer.data) };
     if (!vote.prepared) {
       scheduleWork('release', row, ended.work);
-      return this.#voted({ ended, row: held }, 'RELEASING', vote);
+      return this.#voted({ ended, row: held }, 'RELEASING', vote, answers);
     }
     const { now } = ended.work;
     const askAt = new Date(now.getTime() + this.context.askAfterMs);
     const reply = vote.reply === undefined ? null : JSON.stringify(vote.reply);
     const next: BranchRow = { ...held, state: 'PREPARED', reply, preparedAt: now, askAt };
-    return this.#told({ ended, row: next });
+    return told({ ended, row: next }, answers);
   }
 
-  #voted({ ended, row }: Locked<unknown>, state: BranchRow['state'], vote: Vote): BranchRow {
+  #voted(
+    { ended, row }: Locked<unknown>,
+    state: BranchRow['state'],
+    vote: Vote,
+    answers: AnswersOfUnit,
+  ): BranchRow {
     const { code, reason } = vote as Refusal;
-    return this.#told({ ended, row: { ...row, state, code, reason, decidedAt: ended.work.now } });
-  }
-
-  #told({ ended, row }: Locked<unknown>): BranchRow {
-    ended.within(() => markVote(row));
-    ended.work.raise(this.context.answers.vote(row), { correlationId: row.sagaId });
-    return row;
+    return told({ ended, row: { ...row, state, code, reason, decidedAt: ended.work.now } }, answers);
   }
 
   /** X2: its outcome is known now, and it was cancelled meanwhile. */
-  #stopped(one: Locked<unknown>, answer: Answer): BranchRow {
+  #stopped(one: Locked<unknown>, answer: Answer, answers: AnswersOfUnit): BranchRow {
     const { ended, row } = one;
-    if (!answer.accepted) return this.#over(one);
+    if (!answer.accepted) return this.#over(one, answers);
     scheduleWork('release', row, ended.work);
     return { ...row, outside: kept(answer.data) };
   }
 
   /** Nothing is held outside any more. */
-  #over({ ended, row }: Locked<unknown>): BranchRow {
+  #over({ ended, row }: Locked<unknown>, answers: AnswersOfUnit): BranchRow {
     const given = row.code === null ? 'CANCELLED' : 'REFUSED';
     const state = row.state === 'STOPPING' ? 'TOMBSTONE' : given;
-    const event = this.context.answers.cancelled(row, state === 'CANCELLED');
-    ended.work.raise(event, { correlationId: row.sagaId });
+    say(answers, ended, ackOfCancel(row, state === 'CANCELLED'));
     return { ...row, state };
   }
+}
+
+function told({ ended, row }: Locked<unknown>, answers: AnswersOfUnit): BranchRow {
+  ended.within(() => markVote(row));
+  say(answers, ended, voteOf(row));
+  return row;
+}
+
+function say(answers: AnswersOfUnit, ended: Ended<unknown>, answer: Said): void {
+  answers.add(answer, { work: ended.work, traceparent: ended.within(recordedHere) });
 }
 
 const isPivot = ({ type }: ExternalBranch): boolean => type.kind === 'pivot';

@@ -12,7 +12,6 @@ import type {
 import { asError, type Clock, type Logger } from '@aura/platform';
 import type { Pool } from 'pg';
 import { Alarms } from './alarms.js';
-import { Answers } from './answers.js';
 import { Asking } from './asking.js';
 import { AsksOfUnit } from './asks-of-unit.js';
 import { askNow } from './barrier-store.js';
@@ -54,13 +53,12 @@ export class Participants {
   constructor(options: ParticipantsOptions) {
     const { service, participants, logger, clock, pool, units } = options;
     const { askAfterMs = 10_000, inboxDays, attentionAfterMs = 120_000 } = options;
-    const answers = new Answers(service);
-    this.#asking = new Asking({ units, pool, clock, logger, answers, askAfterMs });
+    this.#asking = new Asking({ units, pool, clock, logger, service, askAfterMs });
     this.#purging = new Purging({ pool, clock, logger, rememberDays: inboxDays + 1 });
     this.#attentionAfterMs = attentionAfterMs;
     this.#context = {
       branches: new KnownBranches(service, participants),
-      answers,
+      service,
       alarms: new Alarms(service, logger),
       logger,
       clock,

@@ -4,14 +4,22 @@
  * What a service does in one transaction is one step. No inbox stands before them: a repetition arrives.
  */
 import type { EventEnvelope, NewEvent } from '@aura/contracts';
+import { BranchesAnswered } from '../../src/generated/protocol.js';
 import type { BarrierState } from '../../src/barrier.js';
 import { announcements, coordinatorEvents, type SagaHead } from '../../src/coordinator/announce.js';
 import { beginning } from '../../src/coordinator/beginning.js';
 import { start } from '../../src/coordinator/decide.js';
-import { heardIn, type Said } from '../../src/coordinator/hearing.js';
+import { saidIn } from '../../src/coordinator/hearing.js';
 import { evolve, isEnded, type SagaState } from '../../src/coordinator/saga-state.js';
 import type { Saga } from '../../src/index.js';
-import { Answers } from '../../src/participant/answers.js';
+import {
+  ackOfCancel,
+  ackOfCommit,
+  questionOf,
+  refusalOf,
+  voteOf,
+  type Answer,
+} from '../../src/participant/answers.js';
 import { settled, type BranchRow } from '../../src/participant/branch-row.js';
 import { incomingOf, type Incoming } from '../../src/participant/incoming.js';
 import type { Wanted } from '../branches.js';
@@ -100,16 +108,24 @@ export class Model {
       if (aside !== null && aside !== undefined)
         for (const after of this.#told({ ...world, aside: replaced(world.aside, i, null) }, i, aside))
           add(`${name} handles ${this.#label(aside)} at last`, after);
-      const answer = world.answers[i]?.[world.read[i] as number];
-      if (answer !== undefined)
-        add(
-          `the coordinator hears ${this.#label(answer)}`,
-          this.#hears({ ...world, read: replaced(world.read, i, (world.read[i] as number) + 1) }, answer),
-        );
+      for (const unread of this.#unread(world, i))
+        add(`the coordinator hears ${this.#label(unread.answer)}`, this.#hears(unread.next, unread.answer));
     }
     const timed = this.#decides(world, { type: 'time' });
     if (world.late && timed !== world) add('the timer comes', timed);
     return steps;
+  }
+
+  /** A1 of answers-of-unit.ts: answers are heard in any order. Each, and the world then. */
+  #unread(world: World, i: number): { readonly answer: number; readonly next: World }[] {
+    const answers = world.answers[i] as readonly number[];
+    const read = world.read[i] as number;
+    const unread = answers.slice(read);
+    return [...new Set(unread)].map((answer) => {
+      const others = unread.toSpliced(unread.indexOf(answer), 1);
+      const moved = replaced(world.answers, i, [...answers.slice(0, read), answer, ...others]);
+      return { answer, next: { ...world, answers: moved, read: replaced(world.read, i, read + 1) } };
+    });
   }
 
   /** What may happen as well: faults, and what people do. A run may end without it. */
@@ -187,7 +203,7 @@ export class Model {
       add(`${name} asks for the decision`, {
         ...world,
         budget: { ...world.budget, questions: world.budget.questions - 1 },
-        answers: replaced(world.answers, i, [...answers, this.#number(this.#answersOf(i).asks(row))]),
+        answers: replaced(world.answers, i, [...answers, this.#number(questionOf(this.#ownerOf(i), row))]),
       });
     return steps;
   }
@@ -240,9 +256,8 @@ export class Model {
   }
 
   #hears(world: World, message: number): World {
-    const event = this.#messages[message] as EventEnvelope<Said>;
-    const heard = heardIn(event);
-    return heard ? this.#decides(world, heard, `message ${message}`) : world;
+    const [said] = saidIn(this.#messages[message] as EventEnvelope);
+    return said ? this.#decides(world, said.event, `message ${message}`) : world;
   }
 
   /** Several worlds where a participant may say yes or no. A clock may be behind: late, or not yet. */
@@ -302,31 +317,35 @@ export class Model {
     row: BranchRow | undefined,
     incoming: Incoming,
   ): number | undefined {
-    const answers = this.#answersOf(i);
-    const say = (event: NewEvent): number => this.#number(event);
+    const say = ({ coordinator, ...answer }: Answer): number => {
+      const answers = [{ ...answer, traceparent: null }];
+      return this.#number(
+        BranchesAnswered.by(this.#ownerOf(i)).of({ firstSagaId: SAGA_ID, coordinator, answers }),
+      );
+    };
     switch (action.do) {
       case 'prepare':
       case 'refuse':
       case 'answer-vote':
-        return row && say(answers.vote(row));
+        return row && say(voteOf(row));
       case 'refuse-cancelled':
-        return say(answers.refused(incoming, 'cancelled', 'it was cancelled before it was asked'));
+        return say(refusalOf(incoming, 'cancelled', 'it was cancelled before it was asked'));
       case 'commit':
       case 'answer-committed':
-        return row && say(answers.committed(row));
+        return row && say(ackOfCommit(row));
       case 'cancel':
-        return row && say(answers.cancelled(row, true));
+        return row && say(ackOfCancel(row, true));
       case 'bury':
-        return say(answers.cancelled(incoming, false));
+        return say(ackOfCancel(incoming, false));
       case 'answer-cancelled':
-        return say(answers.cancelled(incoming, action.ran));
+        return say(ackOfCancel(incoming, action.ran));
       default:
         return undefined;
     }
   }
 
-  #answersOf(i: number): Answers {
-    return new Answers(this.saga.branches[i]?.type.service ?? '');
+  #ownerOf(i: number): string {
+    return this.saga.branches[i]?.type.service ?? '';
   }
 
   #number({ type, payload }: NewEvent): number {
@@ -340,8 +359,9 @@ export class Model {
   }
 
   #label(message: number): string {
-    const { type, topic } = this.#messages[message] as EventEnvelope;
-    return `${type.replace('aura.', '')} of ${topic.replace('.events', '')}`;
+    const { type, topic, payload } = this.#messages[message] as EventEnvelope;
+    const said = (payload as Partial<BranchesAnswered>).answers?.[0]?.says ?? type.replace('aura.', '');
+    return `${said} of ${topic.replace('.events', '')}`;
   }
 }
 

@@ -61,7 +61,14 @@ export function keyOf(world: World): string {
       `${row?.state} ${row?.code} ${prepared}${committed}${cancelled}`,
       `${aside[i]} ${(heard[i] as number) - least}`,
     );
-    parts.push(keyOfLog(answers[i] as readonly number[], read[i] as number, repeats, again));
+    parts.push(
+      keyOfLog(
+        unordered(answers[i] as readonly number[], read[i] as number),
+        read[i] as number,
+        repeats,
+        again,
+      ),
+    );
   }
   return parts.join('|');
 }
@@ -73,6 +80,11 @@ export function keyOfSaga({ phase, branches, why, attention }: SagaState): strin
 
 /** How far back a process that died may repeat itself: what it had published since it noted its place. */
 export const TAIL = 2;
+
+/** What is unread is heard in any order. */
+function unordered(log: readonly number[], read: number): readonly number[] {
+  return [...log.slice(0, read), ...log.slice(read).toSorted((x, y) => x - y)];
+}
 
 function keyOfLog(log: readonly number[], read: number, repeats: boolean, again: boolean): string {
   const before = again ? [...new Set(log.slice(0, read))].toSorted((x, y) => x - y).join() : '';
