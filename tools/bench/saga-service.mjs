@@ -82,8 +82,7 @@ const tracer = trace.getTracer('bench');
 const buy = (n, fails) =>
   tracer.startActiveSpan('buy', { root: true }, async (span) => {
     const input = { answer: fails ? 'no' : 'yes', reference: `order-${n}` };
-    const { id } = await sagas.submit(order, input);
-    const decided = await sagas.outcome(id, { withinMs: 60_000 });
+    const decided = await sagas.outcome(await sagas.submit(order, input), { withinMs: 60_000 });
     span.end();
     return decided?.phase.startsWith(fails ? 'ABORT' : 'COMMITT') === true;
   });

@@ -3,7 +3,7 @@ import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 /** As services are run (libs/service/README.md): most of what a unit makes is garbage a moment later. */
-export const NODE_OPTIONS = ['--max-semi-space-size=64'];
+export const NODE_OPTIONS = ['--max-semi-space-size=64', '--min-semi-space-size=64'];
 
 /**
  * @param {{ name: string }} settings what the program reads as JSON from its first argument

@@ -74,6 +74,7 @@ export function inProcesses(logFolder: string, environment: NodeJS.ProcessEnv): 
         process.execPath,
         [
           '--max-semi-space-size=64',
+          '--min-semi-space-size=64',
           '--enable-source-maps',
           '--import',
           '@aura/service/register',

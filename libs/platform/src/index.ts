@@ -17,4 +17,4 @@ export { Shutdown, STOP_STAGES, type StopStage } from './shutdown.js';
 export { keepPlansFresh } from './plans.js';
 export { run, statement, type Queryable, type Statement } from './sql.js';
 export { withClient } from './with-client.js';
-export { noteInTrace, traceContext, traceHeaders, type TraceHeaders } from './trace.js';
+export { noteInTrace, startUnder, traceContext, traceHeaders, type TraceHeaders } from './trace.js';

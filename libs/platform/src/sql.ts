@@ -1,5 +1,6 @@
 import type { QueryResult, QueryResultRow } from 'pg';
 import { arrayTypesOf, binaryArray } from './sql-arrays.js';
+import { readers } from './sql-times.js';
 
 /** Anything that runs a statement: a pg client, a pool, or a fake in a test of the caller's own. */
 export interface Queryable {
@@ -7,6 +8,7 @@ export interface Queryable {
     name?: string;
     text: string;
     values?: unknown[];
+    types?: typeof readers;
   }): Promise<QueryResult<R>>;
 }
 
@@ -52,5 +54,5 @@ export async function run<R extends QueryResultRow>(
     const type = Array.isArray(value) ? arrays?.get(index) : undefined;
     return type === undefined ? value : (binaryArray(type, value as unknown[]) ?? value);
   });
-  return (await db.query<R>({ name, text, values: parameters })).rows;
+  return (await db.query<R>({ name, text, values: parameters, types: readers })).rows;
 }

@@ -1,4 +1,14 @@
-import { context, propagation, trace, type Attributes, type Context } from '@opentelemetry/api';
+import {
+  context,
+  propagation,
+  trace,
+  TraceFlags,
+  type Attributes,
+  type Context,
+  type Span,
+  type SpanOptions,
+  type Tracer,
+} from '@opentelemetry/api';
 
 /**
  * W3C trace context as it is stored in an outbox row and sent as headers. Empty without an SDK or an active
@@ -22,6 +32,16 @@ export function traceHeaders(active: Context = context.active()): TraceHeaders {
  */
 export function traceContext(headers: Readonly<Record<string, string>>, root: Context): Context {
   return propagation.extract(root, headers);
+}
+
+/**
+ * A span under `parent`; where that is not recorded, its place alone: who began the trace has decided, and
+ * with sampling most spans are made, filled and thrown away otherwise.
+ */
+export function startUnder(tracer: Tracer, name: string, parent: Context, options: () => SpanOptions): Span {
+  const place = trace.getSpanContext(parent);
+  const isDropped = place !== undefined && (place.traceFlags & TraceFlags.SAMPLED) === 0;
+  return isDropped ? trace.wrapSpanContext(place) : tracer.startSpan(name, options(), parent);
 }
 
 /** A moment of whatever is under way, to be seen in its span. Nothing without an SDK or an active span. */

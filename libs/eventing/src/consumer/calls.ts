@@ -62,9 +62,10 @@ export function planLocks(
 function lanesOf(events: readonly EventEnvelope[]): EventEnvelope[][] {
   const lanes = new Map<string, EventEnvelope[]>();
   for (const event of events) {
-    const lane = lanes.get(laneKey(event));
+    const key = laneKey(event);
+    const lane = lanes.get(key);
     if (lane) lane.push(event);
-    else lanes.set(laneKey(event), [event]);
+    else lanes.set(key, [event]);
   }
   return [...lanes.values()].toSorted(
     ([a], [b]) => compare(a?.key ?? '', b?.key ?? '') || compare(a?.topic ?? '', b?.topic ?? ''),

@@ -81,8 +81,8 @@ interface Taken {
  * another topic is nobody's (H28). Several for one type run in the order in which they were given.
  */
 export class Handlers {
-  /** By type and topic. */
-  readonly #taken = new Map<string, Taken>();
+  /** By topic, then by type: it is asked several times for each event, and a text made for it is hashed. */
+  readonly #taken = new Map<string, Map<string, Taken>>();
 
   constructor(handlers: readonly EventHandler[]) {
     const names = new Set<string>();
@@ -91,16 +91,18 @@ export class Handlers {
         throw new InvariantError(`two event handlers are called ${handler.name}: rename one`);
       names.add(handler.name);
       for (const type of [handler.type, ...(handler.also ?? [])]) {
-        const known = this.#taken.get(placeOf(type.name, type.topic));
+        const ofTopic = this.#taken.get(type.topic) ?? new Map<string, Taken>();
+        this.#taken.set(type.topic, ofTopic);
+        const known = ofTopic.get(type.name);
         if (known) known.handlers.push(handler);
-        else this.#taken.set(placeOf(type.name, type.topic), { type, handlers: [handler] });
+        else ofTopic.set(type.name, { type, handlers: [handler] });
       }
     }
   }
 
   /** Empty for a type that this service does not take from this topic. */
   of(typeName: string, topic: string): readonly EventHandler[] {
-    return this.#taken.get(placeOf(typeName, topic))?.handlers ?? NONE;
+    return this.#taken.get(topic)?.get(typeName)?.handlers ?? NONE;
   }
 
   /** Whether one of its handlers wants it. */
@@ -110,27 +112,28 @@ export class Handlers {
 
   /** The token of a type that is taken from this topic. */
   typeOf(typeName: string, topic: string): EventType | undefined {
-    return this.#taken.get(placeOf(typeName, topic))?.type;
+    return this.#taken.get(topic)?.get(typeName)?.type;
   }
 
   /** Full names of the event types that have a handler, sorted. */
   types(): string[] {
-    return [...new Set([...this.#taken.values()].map(({ type }) => type.name))].toSorted();
+    return [...new Set(this.#all().map(({ type }) => type.name))].toSorted();
   }
 
   /** The topics to subscribe to, sorted. */
   topics(): string[] {
-    return [...new Set([...this.#taken.values()].map(({ type }) => type.topic))].toSorted();
+    return [...this.#taken.keys()].toSorted();
   }
 
   /** These, and then those of `more`. */
   with(more: readonly EventHandler[]): Handlers {
-    const all = new Set([...this.#taken.values()].flatMap(({ handlers }) => handlers));
+    const all = new Set(this.#all().flatMap(({ handlers }) => handlers));
     return new Handlers([...all, ...more]);
+  }
+
+  #all(): Taken[] {
+    return [...this.#taken.values()].flatMap((ofTopic) => [...ofTopic.values()]);
   }
 }
 
 const NONE: readonly EventHandler[] = [];
-
-/** A topic has no space in it. */
-const placeOf = (typeName: string, topic: string): string => `${topic} ${typeName}`;

@@ -123,10 +123,25 @@ async function envelopeOf(
 ): Promise<EventEnvelope> {
   const type = handlers.typeOf(headers.type, record.topic);
   if (!type) throw new InvariantError(`${headers.type} of ${record.topic} has no handler`);
-  const { fingerprint, ...described } = headers;
-  const decoded = contracts.decode(type, record.value, registry, fingerprint);
+  const { id, source, time, sequence, correlationId, causationId, replayId } = headers;
+  const decoded = contracts.decode(type, record.value, registry, headers.fingerprint);
   // Only an unknown writer's schema is a promise: 500 awaits of plain values would be 500 turns of the loop.
   const payload = decoded instanceof Promise ? await decoded : decoded;
   const { topic, partition, offset, key } = record;
-  return { ...described, key, payload, topic, partition, offset, headers: record.headers };
+  return {
+    id,
+    type: headers.type,
+    source,
+    time,
+    sequence,
+    correlationId,
+    causationId,
+    replayId,
+    key,
+    payload,
+    topic,
+    partition,
+    offset,
+    headers: record.headers,
+  };
 }

@@ -1,5 +1,5 @@
 import { setSpan } from '@aura/eventing';
-import { traceContext } from '@aura/platform';
+import { startUnder, traceContext } from '@aura/platform';
 import { context, ROOT_CONTEXT, trace } from '@opentelemetry/api';
 import type { Fact } from './saga-state.js';
 import type { KnownSaga } from './store.js';
@@ -21,10 +21,11 @@ export function inTraceOf(
   if (word === undefined && !raises) return;
   const parent = traceContext(heard?.['traceparent'] === undefined ? saga.trace : heard, ROOT_CONTEXT);
   if (word === undefined) return context.with(parent, raise);
-  const unit = setSpan();
-  const attributes = { 'aura.saga.id': saga.id, 'aura.saga.type': saga.type, ...whyOf(facts) };
-  const links = unit ? [{ context: unit }] : [];
-  const span = tracer.startSpan(`aura.saga.${word} ${saga.type}`, { attributes, links }, parent);
+  const span = startUnder(tracer, `aura.saga.${word} ${saga.type}`, parent, () => {
+    const unit = setSpan();
+    const attributes = { 'aura.saga.id': saga.id, 'aura.saga.type': saga.type, ...whyOf(facts) };
+    return { attributes, links: unit ? [{ context: unit }] : [] };
+  });
   context.with(trace.setSpan(parent, span), raise);
   span.end();
 }

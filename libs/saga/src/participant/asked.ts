@@ -3,7 +3,7 @@
  * events and tasks go on from there.
  */
 import { setSpan, workWith, type Work } from '@aura/eventing';
-import { InvariantError, traceContext, traceHeaders } from '@aura/platform';
+import { InvariantError, startUnder, traceContext, traceHeaders } from '@aura/platform';
 import {
   context,
   ROOT_CONTEXT,
@@ -30,15 +30,17 @@ export class Asked {
     const { event, branch, sagaId, phase } = incoming;
     const undoes = type.kind === 'compensatable' && phase === 'cancel';
     const parent = traceContext(event.headers, ROOT_CONTEXT);
-    const unit = setSpan();
-    const attributes = {
-      'aura.saga.id': sagaId,
-      'aura.saga.branch': branch,
-      'aura.saga.type': type.name,
-      ...(undoes ? { 'aura.saga.compensation': true } : {}),
-    };
     const name = `aura.saga.${undoes ? 'compensate' : phase} ${branch}`;
-    this.#span = tracer.startSpan(name, { attributes, links: unit ? [{ context: unit }] : [] }, parent);
+    this.#span = startUnder(tracer, name, parent, () => {
+      const unit = setSpan();
+      const attributes = {
+        'aura.saga.id': sagaId,
+        'aura.saga.branch': branch,
+        'aura.saga.type': type.name,
+        ...(undoes ? { 'aura.saga.compensation': true } : {}),
+      };
+      return { attributes, links: unit ? [{ context: unit }] : [] };
+    });
     this.#context = trace.setSpan(parent, this.#span);
   }
 

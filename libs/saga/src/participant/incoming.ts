@@ -44,7 +44,15 @@ type Asked = Pick<Incoming, 'branch' | 'branchType' | 'phase' | 'given'>;
 /** What `event` says, branch by branch, whoever owns them. */
 export function incomingOf(event: EventEnvelope): Incoming[] {
   const coordinator = event.topic.replace(/\.events$/, '');
-  return askedIn(event).map((asked) => ({ event, sagaId: event.key, coordinator, ...asked }));
+  return askedIn(event).map(({ branch, branchType, phase, given }) => ({
+    event,
+    sagaId: event.key,
+    coordinator,
+    branch,
+    branchType,
+    phase,
+    given,
+  }));
 }
 
 function askedIn({ type, payload }: EventEnvelope): Asked[] {
