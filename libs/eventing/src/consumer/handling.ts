@@ -1,5 +1,5 @@
 import type { EventEnvelope } from '@aura/contracts';
-import { run, traceContext } from '@aura/platform';
+import { run, startUnder, traceContext } from '@aura/platform';
 import {
   context,
   createContextKey,
@@ -84,18 +84,15 @@ function handleSet(
 ): Promise<void> {
   const [first] = events;
   if (!first) return Promise.resolve();
-  const span = tracer.startSpan(
-    `aura.handle ${first.type}`,
-    {
-      kind: SpanKind.CONSUMER,
-      attributes: {
-        ...attributesOf(handler.name, first, group),
-        'messaging.batch.message_count': events.length,
-      },
-      links: events.slice(0, MAX_LINKS).flatMap(linkTo),
+  const parent = trace.setSpan(ROOT_CONTEXT, batch);
+  const span = startUnder(tracer, `aura.handle ${first.type}`, parent, () => ({
+    kind: SpanKind.CONSUMER,
+    attributes: {
+      ...attributesOf(handler.name, first, group),
+      'messaging.batch.message_count': events.length,
     },
-    trace.setSpan(ROOT_CONTEXT, batch),
-  );
+    links: events.slice(0, MAX_LINKS).flatMap(linkTo),
+  }));
   const work = setWork(unit, first, group, handler.name);
   const within = ROOT_CONTEXT.setValue(SET_SPAN, span.spanContext());
   return context.with(within, () => ended(span, () => handler.handle(events, work)));

@@ -9,7 +9,7 @@
  * - the Kafka client has no spans of its own: units and handlers have them, linked to their events, whatever
  *   the log is; with those of each message beside them tracing cost twice as much.
  */
-import { context, metrics, propagation, trace } from '@opentelemetry/api';
+import { context, createNoopMeter, metrics, propagation, trace } from '@opentelemetry/api';
 import { getNumberFromEnv, W3CTraceContextPropagator } from '@opentelemetry/core';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { HttpInstrumentation } from '@opentelemetry/instrumentation-http';
@@ -40,6 +40,8 @@ export interface TelemetryOptions {
 const SENT_EVERY_MS = 1_000;
 const PROBES = /^\/(metrics|health)(\/|\?|$)/;
 
+const NO_METERS = { getMeter: () => createNoopMeter() };
+
 let sdk: NodeSDK | undefined;
 
 /**
@@ -65,6 +67,8 @@ export function startTelemetry({
       ]
     : [];
   const recorders = [...spanProcessors, ...exporters];
+  // Of every statement: where no span is recorded it would be work for nothing.
+  const statements = recorders.length > 0 ? [new PgInstrumentation({ requireParentSpan: true })] : [];
   sdk = new NodeSDK({
     serviceName,
     sampler: samplerOf(traceSampleRatio ?? (recorders.length > 0 ? 1 : 0)),
@@ -75,11 +79,12 @@ export function startTelemetry({
     instrumentations: [
       new HttpInstrumentation({ ignoreIncomingRequestHook: (request) => PROBES.test(request.url ?? '') }),
       new UndiciInstrumentation({ requireParentforSpans: true, ignoreRequestHook: saysItsTrace }),
-      // Of every statement: where no span is recorded it would be work for nothing.
-      ...(recorders.length > 0 ? [new PgInstrumentation({ requireParentSpan: true })] : []),
+      ...statements,
     ],
   });
   sdk.start();
+  // Its histogram of every statement would cost more than its spans: Postgres counts them itself.
+  for (const each of statements) each.setMeterProvider(NO_METERS);
   return true;
 }
 
