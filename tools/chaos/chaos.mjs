@@ -19,7 +19,7 @@ const USAGE = `usage: npm run chaos -- events|brokers [options]
 
   events   kills services under load (SIGKILL), at random: 50 rounds, each at least one of three
   brokers  kills one of three Kafka brokers under load (SIGKILL), at random: 20 rounds
-  sagas    kills the services of sagas under up to 240 starts a second, one every 4 s: 300 seconds
+  sagas    kills the services of sagas under up to 260 starts a second, one every 5 s: 300 seconds
 
   --rounds N            how many rounds
   --seed S              draws the rounds of an earlier run again
