@@ -63,7 +63,6 @@ export const Charge = branchType('Charge', 'external');
 
 /** An event as it lies in the outbox. */
 export interface Raised {
-  readonly eventId: string;
   readonly type: string;
   readonly key: string;
   readonly payload: Record<string, unknown>;
@@ -209,15 +208,14 @@ const codecs = new Map(answersOf('depot').map(({ name, schema }) => [name, new A
 
 async function eventsSince(pool: Pool, position: { seen: bigint }): Promise<Raised[]> {
   const { rows } = await pool.query<Raised & { position: string }>(
-    `select position, event_id as "eventId", type, key, body, headers from aura.outbox
-      where position > $1 order by position`,
+    'select position, type, key, body, headers from aura.outbox where position > $1 order by position',
     [position.seen],
   );
   position.seen = BigInt(rows.at(-1)?.position ?? position.seen);
-  return rows.map(({ eventId, type, key, body, headers }) => {
+  return rows.map(({ type, key, body, headers }) => {
     const codec = codecs.get(type) as AvroCodec;
     const payload = codec.decode(body, codec.schema) as Raised['payload'];
-    return { eventId, type, key, body, headers, payload };
+    return { type, key, body, headers, payload };
   });
 }
 

@@ -17,11 +17,9 @@ beforeEach(() => void raised.splice(0));
 
 const by = (name: string, traceparent: string | null = null): Answering => ({
   traceparent,
-  work: {
-    raise({ type, payload }: NewEvent, options?: RaiseOptions) {
-      raised.push({ by: name, payload: payload as BranchesAnswered, options });
-      return { id: '', type: type.name, key: '' };
-    },
+  raise({ type, payload }: NewEvent, options?: RaiseOptions) {
+    raised.push({ by: name, payload: payload as BranchesAnswered, options });
+    return { id: '', type: type.name, key: '' };
   },
 });
 const branch = (coordinator = 'shop'): Answered => ({

@@ -18,9 +18,9 @@ const MAX_ANSWERS = 100;
  */
 const UNHURRIED_MS = 50;
 
-/** On whose behalf something is answered: the `work` of an ask, or of a task. */
+/** On whose behalf something is answered: an ask, or a task. Only the first of an event raises it. */
 export interface Answering {
-  readonly work: Pick<Work, 'raise'>;
+  readonly raise: Work['raise'];
   /** Where it was settled; null where that is not recorded. */
   readonly traceparent: string | null;
 }
@@ -56,7 +56,7 @@ export class AnswersOfUnit {
       return { ...said, traceparent };
     });
     const event = BranchesAnswered.by(this.service).of({ firstSagaId, coordinator, answers });
-    first.work.raise(event, {
+    first.raise(event, {
       correlationId: firstSagaId,
       part: given.map(({ answer: { sagaId, branch, says } }) => `${sagaId}/${branch}/${says}`).join(), // A2
       ...(this.#hurry ? {} : { withinMs: UNHURRIED_MS }),

@@ -225,7 +225,8 @@ export class AsksOfUnit {
   }
 
   #say({ asked }: Item, answer: Answer, waits?: boolean): void {
-    this.#answers.add(answer, { work: asked.on(this.work), traceparent: asked.traceparent }, waits);
+    const raise: Work['raise'] = (event, options) => asked.on(this.work).raise(event, options);
+    this.#answers.add(answer, { raise, traceparent: asked.traceparent }, waits);
   }
 }
 

@@ -30,7 +30,7 @@ async function finish({ branches, service }: Of, key: BranchKey, work: Work): Pr
   const ask = askIn(row, branch);
   const say = (answer: Answer): void => {
     const answers = new AnswersOfUnit(service);
-    answers.add(answer, { work, traceparent: recordedHere() });
+    answers.add(answer, { raise: (event, how) => work.raise(event, how), traceparent: recordedHere() });
     answers.raise();
   };
   if (row.state === 'COMMITTING') {

@@ -178,7 +178,10 @@ function told({ ended, row }: Locked<unknown>, answers: AnswersOfUnit): BranchRo
 }
 
 function say(answers: AnswersOfUnit, ended: Ended<unknown>, answer: Said): void {
-  answers.add(answer, { work: ended.work, traceparent: ended.within(recordedHere) });
+  answers.add(answer, {
+    raise: (event, how) => ended.work.raise(event, how),
+    traceparent: ended.within(recordedHere),
+  });
 }
 
 const isPivot = ({ type }: ExternalBranch): boolean => type.kind === 'pivot';
